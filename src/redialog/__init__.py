@@ -1,0 +1,119 @@
+"""Conversation memory on Redis for LLM applications.
+
+::
+
+    from datetime import timedelta
+    from redialog import ChatMemory, Message
+
+    memory = ChatMemory.from_url("redis://localhost:6379/0", namespace="shop")
+    chat = memory.session("support-42", ttl=timedelta(hours=24))
+    chat.append(Message.user("My locker code is 4417."), Message.assistant("Noted."))
+    chat.window(turns=10)
+
+Names are loaded when they are used, so importing the package is cheap and loads no client library.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from redialog._version import __version__
+
+if TYPE_CHECKING:
+    from redialog.aio import AsyncChatMemory, AsyncSession
+    from redialog.errors import (
+        AuthError,
+        Closed,
+        ConfigurationError,
+        Conflict,
+        ConnectError,
+        ConnectionLost,
+        CorruptElement,
+        CrossSlot,
+        DataError,
+        EmbeddedError,
+        IdempotencyMismatch,
+        InvalidMessage,
+        InvalidSessionId,
+        InvalidTTL,
+        MessageTooLarge,
+        MissingExtra,
+        NotRedis,
+        OutOfMemory,
+        OwnerMismatch,
+        PermissionDenied,
+        ReadOnly,
+        RedialogError,
+        ReplyTimeout,
+        ServerError,
+        TransportError,
+        UnknownVersion,
+        WrongEventLoop,
+        WrongType,
+    )
+    from redialog.messages import Message
+    from redialog.ops.session import SessionInfo
+    from redialog.sync import ChatMemory, Session
+    from redialog.toolcalls import ToolCall
+
+__all__ = [
+    "AsyncChatMemory",
+    "AsyncSession",
+    "AuthError",
+    "ChatMemory",
+    "Closed",
+    "ConfigurationError",
+    "Conflict",
+    "ConnectError",
+    "ConnectionLost",
+    "CorruptElement",
+    "CrossSlot",
+    "DataError",
+    "EmbeddedError",
+    "IdempotencyMismatch",
+    "InvalidMessage",
+    "InvalidSessionId",
+    "InvalidTTL",
+    "Message",
+    "MessageTooLarge",
+    "MissingExtra",
+    "NotRedis",
+    "OutOfMemory",
+    "OwnerMismatch",
+    "PermissionDenied",
+    "ReadOnly",
+    "RedialogError",
+    "ReplyTimeout",
+    "ServerError",
+    "Session",
+    "SessionInfo",
+    "ToolCall",
+    "TransportError",
+    "UnknownVersion",
+    "WrongEventLoop",
+    "WrongType",
+    "__version__",
+]
+
+_HOMES = {
+    "AsyncChatMemory": "redialog.aio",
+    "AsyncSession": "redialog.aio",
+    "ChatMemory": "redialog.sync",
+    "Message": "redialog.messages",
+    "Session": "redialog.sync",
+    "SessionInfo": "redialog.ops.session",
+    "ToolCall": "redialog.toolcalls",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'redialog' has no attribute {name!r}")
+    value: object = getattr(import_module(_HOMES.get(name, "redialog.errors")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,68 @@
+"""Tokens of operations, and the message ids that follow from them.
+
+Everything that an append adds on its own (ids, times) is a function of its token, so that the
+same append under the same token is the same bytes, in whichever process it is sent again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+import msgspec
+
+_FRESH = re.compile(r"t[0-9a-f]{28}")
+_LOW_62 = (1 << 62) - 1
+
+
+class Token(msgspec.Struct, frozen=True):
+    """The identity of one operation.
+
+    Attributes:
+        text: how it stands in a key.
+        at: when it was made, ms since the epoch; None where it was made from an application's key.
+    """
+
+    text: str
+    at: int | None
+    _head: int
+    _tail: int
+
+    def message_id(self, index: int) -> str:
+        """The id of the operation's ``index``-th message: a UUID.
+
+        Version 7 (RFC 9562: time-ordered) where the token has a time, else version 8 (RFC 9562:
+        custom). The index stands in the 12 bits after the version, so that ids of one append sort
+        as their messages.
+        """
+        version = 8 if self.at is None else 7
+        head = (self._head + (index >> 12)) & 0xFFFF_FFFF_FFFF
+        number = head << 80 | version << 76 | (index & 0xFFF) << 64 | 2 << 62 | self._tail
+        text = f"{number:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def fresh(at: int, random: bytes) -> Token:
+    """A token of a new operation.
+
+    Args:
+        at: now, ms since the epoch.
+        random: 8 bytes from ``os.urandom``.
+    """
+    tail = int.from_bytes(random[:8], "big") & _LOW_62
+    return Token(f"t{at:012x}{tail:016x}", at, at, tail)
+
+
+def from_key(key: str, log: bytes) -> Token:
+    """The token that stands for an application's idempotency key in one session.
+
+    Args:
+        key: any text; the token of an earlier operation, as an error gave it, is that token.
+        log: the session's log: keys of different sessions must not meet.
+    """
+    if _FRESH.fullmatch(key):
+        at, tail = int(key[1:13], 16), int(key[13:], 16) & _LOW_62
+        return Token(key, at, at, tail)
+    digest = hashlib.blake2b(log + b"\0" + key.encode(), digest_size=16).digest()
+    head, tail = int.from_bytes(digest[:6], "big"), int.from_bytes(digest[8:], "big") & _LOW_62
+    return Token("k" + digest.hex(), None, head, tail)

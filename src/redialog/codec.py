@@ -1,0 +1,237 @@
+"""Between a `Message` and the element that is stored for it.
+
+Read: every shape that LangChain (Python and JavaScript, since 2023) and Flowise wrote. Written:
+only ``human``, ``ai``, ``system`` and ``tool``, so that each of those readers loads it; what is
+ours alone stands under one more key, which they ignore.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from redialog import elements
+from redialog.elements import OURS, Damaged, Data, Element, Ours
+from redialog.errors import CorruptElement, InvalidMessage
+from redialog.messages import ROLE_NAMES, Message, StoredRole
+from redialog.toolcalls import ToolCall
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+_ROLE_OF_KIND: dict[str, StoredRole] = {
+    "human": "user",
+    "ai": "assistant",
+    "system": "system",
+    "developer": "system",
+    "tool": "tool",
+    "function": "tool",
+    "remove": "remove",
+}
+_KIND_OF_ROLE = {"user": "human", "assistant": "ai", "system": "system", "tool": "tool"}
+
+
+def decode(raw: bytes, *, key: str, position: int, strict: bool = False) -> Message:
+    """The message that an element holds.
+
+    Args:
+        raw: the element's bytes.
+        key: the list that it lies in, for the error.
+        position: its index there, for the error.
+        strict: raise where it is damaged.
+
+    Returns:
+        The message; for a damaged element one with the role ``damaged``, no content and the
+        error in `Message.damage`.
+
+    Raises:
+        CorruptElement: it is damaged and ``strict``.
+    """
+    try:
+        return _message(elements.parse(raw), raw)
+    except Damaged as damage:
+        error = CorruptElement(key=key, position=position, reason=str(damage))
+    if strict:
+        raise error
+    make: Callable[..., Message] = Message
+    return make("damaged", "", damage=error, _raw=raw)
+
+
+def encode(message: Message) -> bytes:
+    """The element to store for a message.
+
+    A message that was read is written as it was, byte for byte, where every reader loads that;
+    else the changed fields are written over it.
+
+    Raises:
+        InvalidMessage: it cannot be stored: a lone surrogate, or a role that no reader takes.
+    """
+    if message.role in ("damaged", "remove"):
+        raise InvalidMessage(f"a {message.role} message cannot be stored again")
+    stored = message._raw or message._base
+    try:
+        if stored is not None:
+            return _rewrite(message, stored)
+        if message._extra:
+            return _rewrite(message, b'{"type":"human","data":{}}')
+        return elements.encode(_fresh(message))
+    except UnicodeEncodeError:
+        raise InvalidMessage(
+            "a text of the message holds a lone surrogate (half of an emoji, cut by its "
+            "position?), which UTF-8 cannot hold; remove it with "
+            "text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')"
+        ) from None
+    except RecursionError:
+        raise InvalidMessage("the message is nested too deeply") from None
+
+
+def milliseconds(instant: datetime) -> int:
+    """Milliseconds from the epoch to ``instant``."""
+    return (instant - _EPOCH) // _MILLISECOND
+
+
+def instant(ms: int) -> datetime | None:
+    """The time that many milliseconds after the epoch, in UTC; None where there is none such."""
+    try:
+        return _EPOCH + timedelta(milliseconds=ms)
+    except OverflowError:
+        return None
+
+
+def _message(element: Element, raw: bytes) -> Message:
+    data, ours = element.data, element.redialog
+    role, original = _role(element)
+    content = "" if data.content is None else data.content
+    if not isinstance(content, str):
+        content = [{"type": "text", "text": b} if isinstance(b, str) else b for b in content]
+    fields: dict[str, Any] = {}
+    if data.tool_calls or data.invalid_tool_calls or b"_call" in raw:
+        fields["tool_calls"] = _tool_calls(data, raw if role == "assistant" else b"")
+    if ours is not None:
+        if ours.at is not None:
+            fields["created_at"] = instant(ours.at)
+        if ours.metadata:
+            fields["metadata"] = ours.metadata
+        original = ours.role or original
+        fields["_openai"] = ours.openai
+    make: Callable[..., Message] = Message
+    return make(
+        role,
+        content,
+        id=data.id or None,
+        name=data.name or None,
+        tool_call_id=data.tool_call_id or None,
+        original_role=original,
+        _raw=raw,
+        **fields,
+    )
+
+
+def _role(element: Element) -> tuple[StoredRole, str | None]:
+    kind = elements.KINDS.get(element.type)
+    if kind is None:
+        raise Damaged("its type is unknown")
+    if kind == "chat":
+        free = element.data.role or "user"
+        role = ROLE_NAMES.get(free.lower(), "user")
+        return role, None if ROLE_NAMES.get(free) == role == free else free
+    return _ROLE_OF_KIND[kind], kind if kind in ("function", "developer") else None
+
+
+def _tool_calls(data: Data, raw: bytes) -> tuple[ToolCall, ...]:
+    try:
+        calls = [ToolCall.parse(call) for call in data.tool_calls or ()]
+        calls += [_invalid_call(call) for call in data.invalid_tool_calls or ()]
+        if not calls and b'"tool_calls"' in raw:
+            # Early writers left only what the provider sent.
+            sent = (elements.extra_fields(raw).get("additional_kwargs") or {}).get("tool_calls")
+            calls = [ToolCall.parse(call) for call in sent or ()]
+    except (InvalidMessage, AttributeError, TypeError):
+        raise Damaged("its tool calls are of a shape that no version wrote") from None
+    return tuple(calls)
+
+
+def _invalid_call(call: Mapping[str, Any]) -> ToolCall:
+    rest = {k: v for k, v in call.items() if k not in ("name", "args", "id", "type")}
+    args, name = call.get("args"), call.get("name")
+    return ToolCall(str(name or ""), args if isinstance(args, str) else "", call.get("id"), rest)
+
+
+def _fresh(message: Message) -> Element:
+    valid, invalid = _stored_calls(message)
+    content: Any = message.content
+    data = Data(
+        content,
+        valid or None,
+        invalid or None,
+        # ToolMessage cannot be built without one, in Python or JavaScript.
+        message.tool_call_id or ("" if message.role == "tool" else None),
+        message.name,
+        message.id,
+    )
+    return Element(_KIND_OF_ROLE[message.role], data, _ours(message))
+
+
+def _ours(message: Message) -> Ours | None:
+    metadata: Any = message.metadata
+    openai: Any = message._openai
+    at = None if message.created_at is None else milliseconds(message.created_at)
+    if at is None and not metadata and not openai and not message.original_role:
+        return None
+    return Ours(at, metadata or None, message.original_role, openai or None)
+
+
+def _stored_calls(message: Message) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    valid: list[dict[str, Any]] = []
+    invalid: list[dict[str, Any]] = []
+    for call in message.tool_calls:
+        kind = "invalid_tool_call" if isinstance(call.args, str) else "tool_call"
+        stored = {"name": call.name, "args": call.args, "id": call.id, "type": kind}
+        (invalid if isinstance(call.args, str) else valid).append(stored | dict(call.extra))
+    return valid, invalid
+
+
+def _rewrite(message: Message, raw: bytes) -> bytes:
+    loaded = elements.load(raw)
+    value = elements.modern(loaded)
+    before = _message(elements.parse(raw), raw)
+    kind = _KIND_OF_ROLE[message.role]
+    unchanged = message == before and message._extra is None and message._openai == before._openai
+    if unchanged and value is loaded and value["type"] == kind:
+        return raw
+    data = dict(value["data"])
+    if message._extra is not None:
+        data = {k: v for k, v in data.items() if k in elements.CORE_FIELDS} | dict(message._extra)
+    _overwrite(data, message, before)
+    data.pop("role", None)
+    if "type" in data:
+        data["type"] = kind
+    value["type"], value["data"] = kind, data
+    ours = _ours(message)
+    if ours is not None:
+        theirs = value.get(OURS)
+        kept = theirs if isinstance(theirs, dict) else {}
+        new = {name: getattr(ours, name) for name in ours.__struct_fields__}
+        merged = kept | new
+        value[OURS] = {k: v for k, v in merged.items() if v is not None}
+    return elements.dump(value)
+
+
+def _overwrite(data: dict[str, Any], message: Message, before: Message) -> None:
+    """Sets in ``data`` what differs between the two messages, and leaves all else as it is."""
+    if message.content != before.content or "content" not in data:
+        data["content"] = message.content
+    for name in ("id", "name", "tool_call_id"):
+        value = getattr(message, name)
+        if value != getattr(before, name):
+            data[name] = value
+    if message.role == "tool" and data.get("tool_call_id") is None:
+        data["tool_call_id"] = ""
+    if message.tool_calls != before.tool_calls:
+        valid, invalid = _stored_calls(message)
+        data["tool_calls"], data["invalid_tool_calls"] = valid, invalid
+        kwargs = data.get("additional_kwargs")
+        if isinstance(kwargs, dict):
+            # The provider's form of the same calls: some readers prefer it.
+            data["additional_kwargs"] = {k: v for k, v in kwargs.items() if k != "tool_calls"}

@@ -1,0 +1,114 @@
+"""Running operations: the two drivers, and the decision to send a batch again.
+
+The drivers are the only place where time passes. A batch can always be sent again: a read changes
+nothing, and a write carries its operation's token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from redialog.effect import AsyncTransport, Batch, Op, Transport
+from redialog.errors import ConnectError, TransportError
+
+T = TypeVar("T")
+
+ATTEMPTS = 3
+PAUSES = (0.0, 0.1, 0.3)
+"""Seconds before the second attempt, the third, ...; a restarting server needs some 50 ms."""
+
+DEADLINE_S = 20.0
+"""No batch is sent again later than this after its first attempt. Far below the 60 s that a token
+lives, so that a late resend always meets the token of the first."""
+
+CONNECT_DEADLINE_S = 1.0
+"""The same where the server is not there at all: a caller learns that it is down within 2 s."""
+
+
+class Attempts:
+    """What has been tried for one batch, and whether to try again.
+
+    Args:
+        batch: what is sent.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, batch: Batch, clock: Callable[[], float]) -> None:
+        self._batch = batch
+        self._clock = clock
+        self._started = clock()
+        self._failed = 0
+        self._maybe_applied = False
+
+    def after(self, error: TransportError) -> tuple[float, TransportError | None]:
+        """What to do after a failed attempt.
+
+        Returns:
+            How many seconds to wait before the batch is sent again, and None; or 0 and the error
+            to give up with, which says whether any attempt may have been applied.
+        """
+        self._failed += 1
+        self._maybe_applied |= error.maybe_applied
+        limit = CONNECT_DEADLINE_S if isinstance(error, ConnectError) else DEADLINE_S
+        late = self._clock() - self._started > limit
+        if error.retryable and self._failed < ATTEMPTS and not late:
+            return PAUSES[self._failed - 1], None
+        if self._maybe_applied and self._batch.token is not None:
+            return 0.0, error.in_doubt(self._batch.token)
+        return 0.0, error
+
+
+def run(op: Op[T], transport: Transport) -> T:
+    """Runs an operation over a blocking transport.
+
+    Args:
+        op: a fresh generator.
+        transport: where its batches go.
+
+    Returns:
+        What the operation returns.
+
+    Raises:
+        RedialogError: as the operation says; TransportError where the server did not answer.
+    """
+    try:
+        batch = next(op)
+        attempts = Attempts(batch, time.monotonic)
+        while True:
+            try:
+                replies = transport.execute(batch)
+            except TransportError as error:
+                pause, final = attempts.after(error)
+                if final is None:
+                    time.sleep(pause)
+                    continue
+                batch = op.throw(final)
+            else:
+                batch = op.send(replies)
+            attempts = Attempts(batch, time.monotonic)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+
+
+async def arun(op: Op[T], transport: AsyncTransport) -> T:
+    """Runs an operation over an asyncio transport; the rest is as in `run`."""
+    try:
+        batch = next(op)
+        attempts = Attempts(batch, time.monotonic)
+        while True:
+            try:
+                replies = await transport.execute(batch)
+            except TransportError as error:
+                pause, final = attempts.after(error)
+                if final is None:
+                    await asyncio.sleep(pause)
+                    continue
+                batch = op.throw(final)
+            else:
+                batch = op.send(replies)
+            attempts = Attempts(batch, time.monotonic)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]

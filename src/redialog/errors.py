@@ -1,0 +1,270 @@
+"""Every error that redialog raises, as one tree.
+
+::
+
+    RedialogError
+    ├── ConfigurationError (ValueError)   an argument, option or URL is wrong: change the call
+    │   ├── InvalidSessionId
+    │   ├── InvalidTTL
+    │   ├── InvalidMessage
+    │   │   └── MessageTooLarge
+    │   └── WrongEventLoop
+    ├── MissingExtra (ImportError)        an optional part is not installed: names the install line
+    ├── TransportError (ConnectionError)  no answer from the server
+    │   ├── ConnectError                  not reached, so nothing was sent
+    │   ├── ReplyTimeout (TimeoutError)   no reply in time
+    │   ├── ConnectionLost                cut before the reply was complete
+    │   ├── AuthError                     the server refused the credentials
+    │   └── NotRedis                      something answered that does not speak the protocol
+    ├── ServerError                       the server answered with an error
+    │   ├── WrongType                     the key holds something else than a conversation
+    │   ├── OutOfMemory
+    │   ├── ReadOnly                      a replica, or a primary that may not write now
+    │   ├── PermissionDenied              the ACL user may not run the command
+    │   └── CrossSlot
+    ├── DataError                         what is stored cannot be understood
+    │   ├── CorruptElement                one element of a log; the others are readable
+    │   └── UnknownVersion                written by a newer redialog
+    ├── Conflict                          somebody else changed it meanwhile, or got there first
+    │   ├── OwnerMismatch
+    │   └── IdempotencyMismatch
+    ├── EmbeddedError                     the embedded server cannot be found, started or stopped
+    └── Closed                            used after close()
+
+A caller asks two questions of an error: whose fault is it (the class), and may I try again
+(``retryable``). A `TransportError` also says whether the write may have happened
+(``maybe_applied``) and, where it may have, under which ``token`` the same write can be sent again
+without being stored twice.
+
+Errors are composed from fields, so they survive pickling, and no field ever holds message text or
+a secret.
+"""
+
+from __future__ import annotations
+
+
+class RedialogError(Exception):
+    """The root of all errors of this library.
+
+    Args:
+        text: what happened and what to do about it; never message text, never a secret.
+        **fields: what the text was composed from; each becomes an attribute.
+    """
+
+    retryable: bool = False
+    """Whether the same call can succeed later without a change on the caller's side."""
+
+    def __init__(self, text: str, **fields: object) -> None:
+        super().__init__(text)
+        self._fields = fields
+        for name, value in fields.items():
+            setattr(self, name, value)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), str(self), self._fields)
+
+
+def _rebuild(cls: type[RedialogError], text: str, fields: dict[str, object]) -> RedialogError:
+    error = cls.__new__(cls)
+    RedialogError.__init__(error, text, **fields)
+    return error
+
+
+class ConfigurationError(RedialogError, ValueError):
+    """An argument, an option or a URL is wrong; nothing was sent."""
+
+
+class InvalidSessionId(ConfigurationError):
+    """The session id is empty, no text, too long, or not encodable as UTF-8."""
+
+
+class InvalidTTL(ConfigurationError):
+    """The time to live is zero, negative, not finite, or of a wrong type."""
+
+
+class InvalidMessage(ConfigurationError):
+    """A message has an unknown role, or content that cannot be stored."""
+
+
+class MessageTooLarge(InvalidMessage):
+    """The stored form of a message is larger than ``max_message_bytes``."""
+
+    size: int
+    limit: int
+
+    def __init__(self, *, size: int, limit: int) -> None:
+        super().__init__(
+            f"the message takes {size:,} bytes, the limit is {limit:,}; store large files "
+            "elsewhere and keep a link, or raise max_message_bytes",
+            size=size,
+            limit=limit,
+        )
+
+
+class WrongEventLoop(ConfigurationError):
+    """An asynchronous memory is used in another event loop than the one it first ran in."""
+
+
+class MissingExtra(RedialogError, ImportError):
+    """A part of redialog that is an extra is used but not installed.
+
+    Args:
+        extra: the name of the extra, as in ``redialog[extra]``.
+        purpose: what needs it.
+    """
+
+    extra: str
+
+    def __init__(self, *, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the extra {extra!r}: pip install 'redialog[{extra}]'",
+            extra=extra,
+            purpose=purpose,
+        )
+
+
+class TransportError(RedialogError, ConnectionError):
+    """The server gave no answer.
+
+    Attributes:
+        address: where it was looked for, without secrets.
+        maybe_applied: True where a write was sent and its reply is missing.
+        token: the operation's token where ``maybe_applied``; sending the same write again with
+            ``idempotency_key=error.token`` within 60 seconds stores it once.
+    """
+
+    retryable = True
+    address: str = ""
+    maybe_applied: bool = False
+    token: str | None = None
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        if self.maybe_applied and self.token:
+            return (
+                f"{text} (the write may have happened; to send it again safely, pass "
+                f"idempotency_key={self.token!r} within 60 seconds)"
+            )
+        return text
+
+    def in_doubt(self, token: str | None) -> TransportError:
+        """The same error, saying that a write under ``token`` may have happened."""
+        error = _rebuild(
+            type(self),
+            str(self.args[0]),
+            {**self._fields, "maybe_applied": True, "token": token},
+        )
+        assert isinstance(error, TransportError)  # noqa: S101 - for the type checker
+        return error
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), str(self.args[0]), self._fields)
+
+
+class ConnectError(TransportError):
+    """The server could not be reached; nothing was sent."""
+
+
+class ReplyTimeout(TransportError, TimeoutError):
+    """The server did not reply in time."""
+
+
+class ConnectionLost(TransportError):
+    """The connection broke before the reply was complete."""
+
+
+class AuthError(TransportError):
+    """The server refused the user name or the password."""
+
+    retryable = False
+
+
+class NotRedis(TransportError):
+    """Something answered that does not speak the Redis protocol."""
+
+    retryable = False
+
+
+class ServerError(RedialogError):
+    """The server answered with an error; nothing was changed.
+
+    Attributes:
+        code: the first word of the server's error, such as ``OOM``.
+    """
+
+    code: str = "ERR"
+
+
+class WrongType(ServerError):
+    """A key of the session holds a value of another type."""
+
+
+class OutOfMemory(ServerError):
+    """The server is at ``maxmemory`` and refuses writes."""
+
+    retryable = True
+
+
+class ReadOnly(ServerError):
+    """The server is a replica, or a primary that currently refuses writes."""
+
+    retryable = True
+
+
+class PermissionDenied(ServerError):
+    """The ACL user may not run a command or touch a key that redialog needs."""
+
+
+class CrossSlot(ServerError):
+    """The keys of one call lie in different Cluster slots."""
+
+
+class DataError(RedialogError):
+    """What is stored cannot be understood."""
+
+
+class CorruptElement(DataError):
+    """One element of a log is not a stored message; the others are readable.
+
+    Attributes:
+        key: the Redis key of the list.
+        position: its index counted from the newest, 0-based (``LINDEX key position``), at the
+            time of the read.
+        reason: what is wrong with it, without any of its text.
+    """
+
+    key: str
+    position: int
+    reason: str
+
+    def __init__(self, *, key: str, position: int, reason: str) -> None:
+        super().__init__(
+            f"element {position} (0 is the newest) of the list {key!r} is damaged: {reason}",
+            key=key,
+            position=position,
+            reason=reason,
+        )
+
+
+class UnknownVersion(DataError):
+    """The session was written by a newer redialog with another layout."""
+
+
+class Conflict(RedialogError):
+    """The session was changed by somebody else meanwhile."""
+
+
+class OwnerMismatch(Conflict):
+    """The session belongs to another user than the one that the handle names."""
+
+
+class IdempotencyMismatch(Conflict):
+    """The idempotency key was used for other messages within the last 60 seconds."""
+
+
+class EmbeddedError(RedialogError):
+    """The embedded server cannot be found, started or stopped."""
+
+
+class Closed(RedialogError):
+    """The memory was closed."""

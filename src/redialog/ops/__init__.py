@@ -1,0 +1,1 @@
+"""The operations: generators that yield batches of commands and return domain values."""

@@ -1,0 +1,72 @@
+"""Calling scripts, and saying which key is at fault."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from redialog import replies, scripts
+from redialog.effect import Argument, Batch, Command, CommandError, Op, Reply
+from redialog.keys import SessionKeys
+
+TOKEN_TTL_MS = 60_000
+"""How long an operation's token lives. The driver stops resending long before."""
+
+Call = tuple[str, Sequence[bytes], Sequence[Argument]]
+
+
+def call(*calls: Call, token: str) -> Op[list[Reply]]:
+    """Runs scripts in one batch, loading them where the server does not know them.
+
+    Args:
+        *calls: name, keys and arguments of each.
+        token: of the operation that they belong to.
+
+    Cost: 1 round trip; 2 after a restart or SCRIPT FLUSH of the server.
+    """
+    answers = yield Batch(tuple(_evalsha(*one) for one in calls), token)
+    if any(isinstance(answer, CommandError) and answer.code == "NOSCRIPT" for answer in answers):
+        # All of them again: those that ran have left their token or can be repeated.
+        answers = yield Batch(tuple(_eval(*one) for one in calls), token)
+    return list(answers)
+
+
+def mutate(name: str, keys: SessionKeys, token: str, args: Sequence[Argument]) -> Op[list[Reply]]:
+    """Runs the one script of a mutation on a session's keys: ``[seen before?, answer]``.
+
+    Raises:
+        RedialogError: the server refused it; nothing was changed.
+
+    Cost: 1 round trip.
+    """
+    touched = [keys.log, keys.meta, keys.op(token)]
+    catalogue = [keys.sessions] if keys.user is None else [keys.sessions, keys.user]
+    if keys.together:
+        [answer] = yield from call((name, touched + catalogue, args), token=token)
+    else:
+        # The answer to the note does not matter: where it fails, the write stands, and the next
+        # write of the session notes it again.
+        note: Call = ("note", catalogue, [keys.member])
+        [_, answer] = yield from call(note, (name, touched, args), token=token)
+    if isinstance(answer, CommandError) and answer.code == "WRONGTYPE":
+        yield from _name_culprit(keys)
+    return list(replies.checked(answer, keys.log))
+
+
+def _name_culprit(keys: SessionKeys) -> Op[None]:
+    expected = {keys.log: b"list", keys.meta: b"hash", keys.sessions: b"zset"}
+    if keys.user is not None:
+        expected[keys.user] = b"zset"
+    found = yield Batch(tuple((b"TYPE", key) for key in expected))
+    for key, reply in zip(expected, found, strict=True):
+        if not isinstance(reply, CommandError):
+            kind = replies.text(reply)
+            if kind not in (b"none", expected[key]):
+                raise replies.wrong_type(key.decode("utf-8", "backslashreplace"), kind.decode())
+
+
+def _evalsha(name: str, keys: Sequence[bytes], args: Sequence[Argument]) -> Command:
+    return (b"EVALSHA", scripts.get(name).sha, len(keys), *keys, *args)
+
+
+def _eval(name: str, keys: Sequence[bytes], args: Sequence[Argument]) -> Command:
+    return (b"EVAL", scripts.get(name).body, len(keys), *keys, *args)

@@ -1,0 +1,124 @@
+"""Operations on a session as a whole, on the catalogue and on the server."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from redialog import codec, replies
+from redialog.effect import Batch, Op
+from redialog.errors import UnknownVersion
+from redialog.keys import SessionKeys
+
+LAYOUT = 1
+"""The version of the companions' layout that this library writes and reads."""
+
+
+class SessionInfo(msgspec.Struct, frozen=True):
+    """What is known of a session without reading its messages.
+
+    Attributes:
+        session_id: its id.
+        exists: whether it has messages.
+        count: how many.
+        user_id: whom it belongs to, where that was given.
+        created_at: the time of its oldest message, where that has one.
+        updated_at: its last activity, by the server's clock.
+        ttl: how long it lives on without a write; None where it does not expire.
+    """
+
+    session_id: str
+    exists: bool
+    count: int
+    user_id: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    ttl: timedelta | None = None
+
+
+def info(keys: SessionKeys) -> Op[SessionInfo]:
+    """Count, owner, times and TTL of a session.
+
+    Raises:
+        UnknownVersion: it was written by a newer redialog.
+
+    Cost: 1 round trip, constant.
+    """
+    log = keys.log
+    answers = yield Batch(
+        (
+            (b"LLEN", log),
+            (b"PTTL", log),
+            (b"LINDEX", log, -1),
+            (b"HMGET", keys.meta, b"layout", b"anchor", b"owner"),
+            (b"ZSCORE", keys.sessions, keys.member),
+        )
+    )
+    count, ttl, oldest, kept, score = (replies.checked(answer, log) for answer in answers)
+    session_id = keys.member.decode()
+    if replies.integer(count) == 0 or oldest is None:
+        return SessionInfo(session_id, exists=False, count=0)
+    left = replies.integer(ttl)
+    updated = replies.score(score)
+    first = codec.decode(replies.text(oldest), key="", position=-1)
+    return SessionInfo(
+        session_id,
+        exists=True,
+        count=replies.integer(count),
+        user_id=_owner(replies.optional_texts(kept), replies.text(oldest), log),
+        created_at=first.created_at,
+        updated_at=None if updated is None else codec.instant(updated),
+        ttl=timedelta(milliseconds=left) if left >= 0 else None,
+    )
+
+
+def anchor(oldest: bytes) -> bytes:
+    """What companions remember of the log's oldest element, as append.lua computes it.
+
+    Another client can delete a log and start a new one under the same key; its companions then
+    speak for the old one, and are as good as absent.
+    """
+    ends = oldest[:512] + oldest[-512:]
+    digest = hashlib.sha1(ends, usedforsecurity=False).hexdigest()
+    return b"%d:%s" % (len(oldest), digest.encode())
+
+
+def _owner(kept: Sequence[bytes | None], oldest: bytes, log: bytes) -> str | None:
+    layout, anchored, owner = kept
+    if layout is None:
+        return None
+    if int(layout) > LAYOUT:
+        raise UnknownVersion(
+            f"the session under {log.decode('utf-8', 'backslashreplace')!r} has a layout of a "
+            "newer redialog; upgrade",
+        )
+    if owner is None or anchored != anchor(oldest):
+        return None
+    return owner.decode()
+
+
+def latest(catalogue: Sequence[bytes]) -> Op[str | None]:
+    """The session with the newest activity that the catalogue knows; None where it is empty.
+
+    Cost: 1 round trip with one short read for each of the 256 buckets.
+    """
+    commands = tuple((b"ZRANGE", key, -1, -1, b"WITHSCORES") for key in catalogue)
+    answers = yield Batch(commands)
+    newest = [
+        (score, member)
+        for key, answer in zip(catalogue, answers, strict=True)
+        for member, score in replies.scored(replies.checked(answer, key))
+    ]
+    return max(newest)[1].decode() if newest else None
+
+
+def ping() -> Op[None]:
+    """Asks the server for a sign of life.
+
+    Cost: 1 round trip.
+    """
+    [answer] = yield Batch(((b"PING",),))
+    replies.checked(answer, b"")

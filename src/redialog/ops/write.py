@@ -1,0 +1,103 @@
+"""Operations that change a session. Each is one script call: all of it happens, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from redialog import replies
+from redialog.effect import Op
+from redialog.errors import IdempotencyMismatch
+from redialog.keys import SessionKeys
+from redialog.ops._scripts import TOKEN_TTL_MS, mutate
+
+
+class Appended(msgspec.Struct, frozen=True):
+    """What an append did.
+
+    Attributes:
+        length: number of messages in the session after it.
+        at: when its messages were made, ms since the epoch; of the first time, where it was
+            sent again.
+    """
+
+    length: int
+    at: int
+
+
+def append(
+    keys: SessionKeys,
+    elements: Sequence[bytes],
+    *,
+    token: str,
+    digest: str,
+    at: int,
+    ttl_ms: int | None,
+) -> Op[Appended]:
+    """Adds messages at the new end of a session, exactly once for a token.
+
+    Args:
+        keys: of the session.
+        elements: stored messages, oldest first; at least one.
+        token: of this operation.
+        digest: of what the elements say, to notice a token that is used for something else.
+        at: when they were made, ms since the epoch.
+        ttl_ms: the TTL that the session gets; None leaves a running one alone.
+
+    Raises:
+        IdempotencyMismatch: the token was used for other messages.
+        RedialogError: the server refused the write; nothing was stored.
+
+    Cost: 1 round trip; grows with the elements, not with the session.
+    """
+    ttl = b"" if ttl_ms is None else ttl_ms
+    head = [ttl, digest, at, TOKEN_TTL_MS, keys.owner or b"", keys.member]
+    _, answer = yield from mutate("append", keys, token, [*head, *elements])
+    length, stored_digest, stored_at = replies.text(answer).decode().split(":")
+    if stored_digest != digest:
+        raise IdempotencyMismatch(
+            "this idempotency key was used for other messages within the last minute; nothing was "
+            "stored. Use a new key for each append",
+        )
+    return Appended(int(length), int(stored_at))
+
+
+def clear(keys: SessionKeys, *, token: str) -> Op[int]:
+    """Deletes a session with all that belongs to it.
+
+    Returns:
+        How many messages it had.
+
+    Raises:
+        RedialogError: the server refused it; nothing was deleted.
+
+    Cost: 1 round trip; the memory is freed in the background.
+    """
+    _, answer = yield from mutate("clear", keys, token, [keys.member, TOKEN_TTL_MS])
+    return replies.integer(answer)
+
+
+def expire(
+    keys: SessionKeys, ttl: int | Literal["persist"] | None, *, token: str, activity: bool = False
+) -> Op[bool]:
+    """Sets or removes the TTL of a session.
+
+    Args:
+        keys: of the session.
+        ttl: milliseconds; ``persist`` removes a running one; None leaves it alone.
+        token: of this operation.
+        activity: whether the catalogue notes it as activity.
+
+    Returns:
+        Whether there is such a session.
+
+    Raises:
+        RedialogError: the server refused it; nothing was changed.
+
+    Cost: 1 round trip.
+    """
+    args = ["" if ttl is None else ttl, keys.member, TOKEN_TTL_MS, int(activity)]
+    _, answer = yield from mutate("expire", keys, token, args)
+    return replies.integer(answer) == 1

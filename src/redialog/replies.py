@@ -1,0 +1,127 @@
+"""Replies of the server as plain values, whatever the protocol, the client or the transport.
+
+Every operation reads replies through these functions, so that RESP2, RESP3 and REST differ in one
+place only, and so that an error reply becomes the same typed error everywhere.
+"""
+
+from __future__ import annotations
+
+from redialog.effect import CommandError, Reply
+from redialog.errors import (
+    AuthError,
+    CrossSlot,
+    DataError,
+    OutOfMemory,
+    OwnerMismatch,
+    PermissionDenied,
+    ReadOnly,
+    RedialogError,
+    ServerError,
+    UnknownVersion,
+    WrongType,
+)
+
+_SERVER_ERRORS: dict[str, tuple[type[ServerError], str]] = {
+    "OOM": (OutOfMemory, "the server is at its maxmemory; raise it, or give sessions a ttl"),
+    "READONLY": (ReadOnly, "the server is a read-only replica; connect to the primary"),
+    "NOPERM": (PermissionDenied, "the ACL user may not run a command or touch a key of it"),
+    "CROSSSLOT": (CrossSlot, "the keys of one call lie in different slots"),
+}
+
+
+def error(reply: CommandError, key: bytes) -> RedialogError:
+    """The typed error for an error reply.
+
+    Args:
+        reply: what the server answered. Its text is not shown: it can quote arguments, and those
+            are messages.
+        key: the log's key, for the text of the error.
+    """
+    shown = key.decode("utf-8", "backslashreplace")
+    code = reply.code
+    # A script reports what the user may not do as a plain error.
+    if code == "ERR" and reply.text.startswith("ACL failure"):
+        code = "NOPERM"
+    if code in _SERVER_ERRORS:
+        kind, text = _SERVER_ERRORS[code]
+        return kind(f"{text}; nothing was changed (session key {shown!r})", code=code)
+    if code == "WRONGTYPE":
+        return wrong_type(shown)
+    if code == "OWNER":
+        return OwnerMismatch(
+            f"the session under {shown!r} belongs to another user; nothing was stored", key=shown
+        )
+    if code == "VERSION":
+        return UnknownVersion(
+            f"the session under {shown!r} has a layout of a newer redialog; upgrade", key=shown
+        )
+    if code in ("NOAUTH", "WRONGPASS"):
+        return AuthError("the server asks for a password", address="")
+    return ServerError(
+        f"the server refused a command with {code} (session key {shown!r})", code=code
+    )
+
+
+def wrong_type(key: str, found: str = "") -> WrongType:
+    """The error for a key that holds another kind of value."""
+    held = f"holds a {found}" if found else "or a companion of it holds another type of value"
+    return WrongType(
+        f"the key {key!r} {held}, not a conversation; nothing was changed. Use another session "
+        "id, namespace or key_prefix",
+        code="WRONGTYPE",
+        key=key,
+    )
+
+
+def checked(reply: Reply, key: bytes) -> Reply:
+    """The reply, where it is none of an error.
+
+    Raises:
+        RedialogError: the typed error, where it is one.
+    """
+    if isinstance(reply, CommandError):
+        raise error(reply, key)
+    return reply
+
+
+def integer(reply: Reply) -> int:
+    """An integer reply, which REST gives as a number and some proxies as text."""
+    if isinstance(reply, bool | int | bytes | str):
+        return int(reply)
+    raise DataError(f"the server gave a {type(reply).__name__} where a number was expected")
+
+
+def text(reply: Reply) -> bytes:
+    """A text reply as bytes."""
+    if isinstance(reply, str):
+        return reply.encode()
+    if isinstance(reply, bytes):
+        return reply
+    raise DataError(f"the server gave a {type(reply).__name__} where text was expected")
+
+
+def texts(reply: Reply) -> list[bytes]:
+    """An array of texts."""
+    if not isinstance(reply, list | tuple):
+        raise DataError(f"the server gave a {type(reply).__name__} where a list was expected")
+    if all(type(item) is bytes for item in reply):
+        return list(reply)
+    return [text(item) for item in reply]
+
+
+def optional_texts(reply: Reply) -> list[bytes | None]:
+    """An array of texts and nulls, as HMGET gives it."""
+    return [None if item is None else text(item) for item in reply]
+
+
+def score(reply: Reply) -> int | None:
+    """A sorted set's score: text in RESP2, a float in RESP3."""
+    return None if reply is None else int(float(reply))
+
+
+def scored(reply: Reply) -> list[tuple[bytes, int]]:
+    """Members with scores: a flat array in RESP2 and REST, pairs in RESP3."""
+    flat: list[Reply] = []
+    for item in reply:
+        flat.extend(item if isinstance(item, list | tuple) else [item])
+    return [(text(m), int(float(s))) for m, s in zip(flat[::2], flat[1::2], strict=True)]

@@ -1,0 +1,111 @@
+"""The blocking transport: redis-py's `Redis` on one server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import redis
+import redis.exceptions as rex
+
+from redialog.effect import Batch, Replies, Reply
+from redialog.errors import Closed
+from redialog.transports._redis_common import (
+    FAILURES,
+    command_error,
+    failure,
+    in_doubt_only_for_writes,
+)
+
+
+class RedisTransport:
+    """Sends batches over the connections of a `redis.Redis` client.
+
+    Args:
+        open_client: makes the client, at the first use.
+        address: where it leads, without secrets.
+        owned: whether `close` closes the client.
+        before: called before each batch; cheap.
+        repair: called when no connection could be made; may bring the server back.
+        after: called once, by `close`.
+    """
+
+    def __init__(
+        self,
+        open_client: Callable[[], redis.Redis],
+        *,
+        address: str,
+        owned: bool,
+        before: Callable[[], None] | None = None,
+        repair: Callable[[], None] | None = None,
+        after: Callable[[], None] | None = None,
+    ) -> None:
+        self.address = address
+        self._open_client = open_client
+        self._client: redis.Redis | None = None
+        self._opening = threading.Lock()
+        self._owned = owned
+        self._before = before
+        self._repair = repair
+        self._after = after
+        self._closed = False
+
+    def execute(self, batch: Batch) -> Replies:
+        """As `redialog.effect.Transport.execute`."""
+        if self._closed:
+            raise Closed("the memory is closed")
+        if self._before is not None:
+            self._before()
+        pool = self._pool()
+        try:
+            connection = pool.get_connection()
+        except FAILURES as error:
+            if self._repair is not None:
+                self._repair()
+            raise failure(error, self.address, sent=False) from error
+        try:
+            return self._exchange(connection, batch)
+        finally:
+            pool.release(connection)
+
+    def _exchange(self, connection: Any, batch: Batch) -> Replies:
+        sent = False
+        replies: list[Reply] = []
+        try:
+            packed = connection.pack_commands(batch.commands)
+            sent = True
+            connection.send_packed_command(packed)
+            for _ in batch.commands:
+                try:
+                    replies.append(connection.read_response(disable_decoding=True))
+                except rex.ResponseError as error:
+                    replies.append(command_error(error))
+        except FAILURES as error:
+            connection.disconnect()
+            raise in_doubt_only_for_writes(
+                failure(error, self.address, sent=sent), batch
+            ) from error
+        except BaseException:
+            # Ctrl-C between a request and its reply: the next user of the connection must not
+            # read what was meant for this one.
+            connection.disconnect()
+            raise
+        return replies
+
+    def _pool(self) -> redis.ConnectionPool:
+        if self._client is None:
+            with self._opening:
+                if self._client is None:
+                    self._client = self._open_client()
+        return self._client.connection_pool
+
+    def close(self) -> None:
+        """As `redialog.effect.Transport.close`."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._owned and self._client is not None:
+            self._client.connection_pool.disconnect()
+        if self._after is not None:
+            self._after()
