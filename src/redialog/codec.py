@@ -11,10 +11,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from msgspec import structs
+
 from redialog import elements
+from redialog._checks import ROLE_NAMES, StoredRole
 from redialog.elements import OURS, Damaged, Data, Element, Ours
 from redialog.errors import CorruptElement, InvalidMessage
-from redialog.messages import ROLE_NAMES, Message, StoredRole
+from redialog.messages import Message
 from redialog.toolcalls import ToolCall
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -58,24 +61,50 @@ def decode(raw: bytes, *, key: str, position: int, strict: bool = False) -> Mess
     return make("damaged", "", damage=error, _raw=raw)
 
 
-def encode(message: Message) -> bytes:
-    """The element to store for a message.
+def stored(message: Message, new_id: str, at: int | None) -> Message:
+    """The message as it will be stored, with its element (`element` gives that).
 
     A message that was read is written as it was, byte for byte, where every reader loads that;
     else the changed fields are written over it.
 
+    Args:
+        message: what to store.
+        new_id: its id, where it has none.
+        at: its time in ms since the epoch, where it has none; None gives it none.
+
     Raises:
         InvalidMessage: it cannot be stored: a lone surrogate, or a role that no reader takes.
     """
+    changes: dict[str, Any] = {}
+    if message.id is None:
+        changes["id"] = new_id
+    if message.created_at is None and at is not None:
+        changes["created_at"] = instant(at)
+    origin = message._raw or message._base
+    if origin is not None and changes:
+        message = message.replace(**changes)
+    return structs.replace(
+        message, _raw=_encoded(message, origin, changes), _base=None, _extra=None, **changes
+    )
+
+
+def element(message: Message) -> bytes:
+    """The element of a message that was read, or that `stored` gave."""
+    if message._raw is None:
+        raise InvalidMessage("the message has no element yet")
+    return message._raw
+
+
+def _encoded(message: Message, origin: bytes | None, changes: dict[str, Any]) -> bytes:
     if message.role in ("damaged", "remove"):
         raise InvalidMessage(f"a {message.role} message cannot be stored again")
-    stored = message._raw or message._base
     try:
-        if stored is not None:
-            return _rewrite(message, stored)
+        if origin is not None:
+            return _rewrite(message, origin)
         if message._extra:
+            message = message.replace(**changes)
             return _rewrite(message, b'{"type":"human","data":{}}')
-        return elements.encode(_fresh(message))
+        return elements.encode(_fresh(message, changes))
     except UnicodeEncodeError:
         raise InvalidMessage(
             "a text of the message holds a lone surrogate (half of an emoji, cut by its "
@@ -158,8 +187,8 @@ def _invalid_call(call: Mapping[str, Any]) -> ToolCall:
     return ToolCall(str(name or ""), args if isinstance(args, str) else "", call.get("id"), rest)
 
 
-def _fresh(message: Message) -> Element:
-    valid, invalid = _stored_calls(message)
+def _fresh(message: Message, changes: dict[str, Any]) -> Element:
+    valid, invalid = _stored_calls(message) if message.tool_calls else ([], [])
     content: Any = message.content
     data = Data(
         content,
@@ -168,15 +197,16 @@ def _fresh(message: Message) -> Element:
         # ToolMessage cannot be built without one, in Python or JavaScript.
         message.tool_call_id or ("" if message.role == "tool" else None),
         message.name,
-        message.id,
+        changes.get("id", message.id),
     )
-    return Element(_KIND_OF_ROLE[message.role], data, _ours(message))
+    created_at = changes.get("created_at", message.created_at)
+    return Element(_KIND_OF_ROLE[message.role], data, _ours(message, created_at))
 
 
-def _ours(message: Message) -> Ours | None:
+def _ours(message: Message, created_at: datetime | None) -> Ours | None:
     metadata: Any = message.metadata
     openai: Any = message._openai
-    at = None if message.created_at is None else milliseconds(message.created_at)
+    at = None if created_at is None else milliseconds(created_at)
     if at is None and not metadata and not openai and not message.original_role:
         return None
     return Ours(at, metadata or None, message.original_role, openai or None)
@@ -192,14 +222,14 @@ def _stored_calls(message: Message) -> tuple[list[dict[str, Any]], list[dict[str
     return valid, invalid
 
 
-def _rewrite(message: Message, raw: bytes) -> bytes:
-    loaded = elements.load(raw)
+def _rewrite(message: Message, origin: bytes) -> bytes:
+    loaded = elements.load(origin)
     value = elements.modern(loaded)
-    before = _message(elements.parse(raw), raw)
+    before = _message(elements.parse(origin), origin)
     kind = _KIND_OF_ROLE[message.role]
     unchanged = message == before and message._extra is None and message._openai == before._openai
     if unchanged and value is loaded and value["type"] == kind:
-        return raw
+        return origin
     data = dict(value["data"])
     if message._extra is not None:
         data = {k: v for k, v in data.items() if k in elements.CORE_FIELDS} | dict(message._extra)
@@ -208,7 +238,7 @@ def _rewrite(message: Message, raw: bytes) -> bytes:
     if "type" in data:
         data["type"] = kind
     value["type"], value["data"] = kind, data
-    ours = _ours(message)
+    ours = _ours(message, message.created_at)
     if ours is not None:
         theirs = value.get(OURS)
         kept = theirs if isinstance(theirs, dict) else {}

@@ -8,22 +8,16 @@ else of the stored form shows here (`redialog.codec` has it).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict, Unpack
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeAlias, TypedDict, Unpack
 
 import msgspec
 
-from redialog._json import check_json
+from redialog import _checks
+from redialog._checks import ACCEPTED, Role, StoredRole
 from redialog.elements import extra_fields
 from redialog.errors import CorruptElement, InvalidMessage
 from redialog.toolcalls import ToolCall, text_or_none
-
-Role: TypeAlias = Literal["user", "assistant", "system", "tool"]
-"""The roles that a message can be given."""
-
-StoredRole: TypeAlias = Literal["user", "assistant", "system", "tool", "remove", "damaged"]
-"""The roles that a message can be found with: ``remove`` is LangChain's request to delete another
-message (shown, never applied), ``damaged`` stands in the place of an element that is unreadable."""
 
 Content: TypeAlias = str | Sequence[Mapping[str, object]]
 """Text, or blocks such as ``{"type": "text", "text": "Hi"}`` and ``{"type": "image_url", ...}``."""
@@ -31,19 +25,6 @@ Content: TypeAlias = str | Sequence[Mapping[str, object]]
 MessageLike: TypeAlias = "Message | Mapping[str, object]"
 """A message, or the same as a dict in the format of OpenAI's chat completions."""
 
-# The names that others have for the four roles. What is not a core role itself is kept in
-# `Message.original_role`, so that it can be written back.
-ROLE_NAMES: dict[str, Role] = {
-    "user": "user",
-    "human": "user",
-    "assistant": "assistant",
-    "ai": "assistant",
-    "system": "system",
-    "developer": "system",
-    "tool": "tool",
-    "function": "tool",
-}
-_ACCEPTED = frozenset({"user", "assistant", "system", "tool", "developer", "function"})
 _OPENAI_FIELDS = frozenset({"id", "name", "tool_calls", "tool_call_id"})
 
 
@@ -199,7 +180,7 @@ class Message(_Positional, frozen=True, kw_only=True, eq=False):
             raise InvalidMessage(
                 f"a {self.role} message has no OpenAI form; leave it out (see Message.role)"
             )
-        role = self.original_role if self.original_role in _ACCEPTED else self.role
+        role = self.original_role if self.original_role in ACCEPTED else self.role
         content: object = self.content
         if self.tool_calls and not content:
             content = None
@@ -294,65 +275,31 @@ def _build(role: object, content: object, **fields: object) -> Message:
 def _normalise(message: Message) -> None:
     """Checks what a caller gave and brings it into the one form that the rest relies on."""
     set_field = msgspec.structs.force_setattr
-    role = _core_role(message.role)
+    role = _checks.core_role(message.role)
     if role != message.role:
         set_field(message, "original_role", message.role)
         set_field(message, "role", role)
-    if not isinstance(message.content, str):
-        set_field(message, "content", _blocks(message.content))
-    for name in ("id", "name", "tool_call_id"):
-        if getattr(message, name) is not None:
-            set_field(message, name, text_or_none(getattr(message, name), name))
+    if type(message.content) is not str:
+        set_field(message, "content", _checks.blocks(message.content))
+    for name, value in (
+        ("id", message.id),
+        ("name", message.name),
+        ("tool_call_id", message.tool_call_id),
+    ):
+        if value is not None:
+            set_field(message, name, text_or_none(value, name))
     if message.tool_calls != ():
-        set_field(message, "tool_calls", _tool_calls(message.tool_calls))
+        set_field(message, "tool_calls", _checks.tool_calls(message.tool_calls))
     if message.created_at is not None:
-        set_field(message, "created_at", _instant(message.created_at))
+        set_field(message, "created_at", _checks.instant(message.created_at))
+    if message.metadata or message._extra or message._openai:
+        _check_mappings(message)
+
+
+def _check_mappings(message: Message) -> None:
     for name in ("metadata", "_extra", "_openai"):
         value = getattr(message, name)
         if value:
             if not isinstance(value, Mapping):
                 raise InvalidMessage(f"{name.lstrip('_')} must be a mapping")
-            check_json(value, name.lstrip("_"))
-
-
-def _core_role(role: object) -> Role:
-    if isinstance(role, str) and role in _ACCEPTED:
-        return ROLE_NAMES[role]
-    raise InvalidMessage(
-        "the role of a message must be one of user, assistant, system, tool"
-        + (f", not {role[:40]!r}" if isinstance(role, str) else "")
-    )
-
-
-def _blocks(content: object) -> list[Mapping[str, object]]:
-    if isinstance(content, bytes | Mapping) or not isinstance(content, Iterable):
-        raise InvalidMessage(
-            "the content of a message must be text or a list of blocks, "
-            f"not {type(content).__name__}"
-        )
-    # Some providers mix bare texts among the blocks.
-    blocks = [{"type": "text", "text": b} if isinstance(b, str) else b for b in content]
-    for block in blocks:
-        if not isinstance(block, Mapping):
-            raise InvalidMessage(
-                f"a block of a message's content must be a mapping, not {type(block).__name__}"
-            )
-        check_json(block, "content")
-    return blocks
-
-
-def _tool_calls(calls: object) -> tuple[ToolCall, ...]:
-    if isinstance(calls, str | bytes | Mapping) or not isinstance(calls, Iterable):
-        raise InvalidMessage("tool_calls must be a list of tool calls")
-    made = tuple(ToolCall.parse(call) for call in calls)
-    for call in made:
-        check_json(call.args, "the arguments of a tool call")
-        check_json(call.extra, "a tool call")
-    return made
-
-
-def _instant(value: object) -> datetime:
-    if not isinstance(value, datetime) or value.tzinfo is None:
-        raise InvalidMessage("created_at must be a datetime with a time zone, such as UTC")
-    # Milliseconds are what is stored.
-    return value.astimezone(UTC).replace(microsecond=value.microsecond // 1000 * 1000)
+            _checks.json_value(value, name.lstrip("_"))

@@ -123,16 +123,26 @@ class SessionPlan:
         if not given:
             return _nothing()
         at = now if token.at is None else token.at
-        stamped = _stamped(given, token, at)
-        elements = [self._encoded(message) for message in stamped]
+        stored = _stored(given, token, at)
+        limit = self._settings.max_message_bytes
+        elements = [codec.element(message) for message in stored]
+        for element in elements:
+            if len(element) > limit:
+                raise MessageTooLarge(size=len(element), limit=limit)
+        digest = hashlib.blake2b(digest_size=16)
         # Under an application's key the times differ from one call to the next; what is said
         # must not.
-        said = elements if token.at is not None else map(codec.encode, _stamped(given, token, None))
-        digest = hashlib.blake2b(b"\n".join(said), digest_size=16).hexdigest()
+        for message in stored if token.at is not None else _stored(given, token, None):
+            digest.update(codec.element(message))
         op = write.append(
-            self.keys, elements, token=token.text, digest=digest, at=at, ttl_ms=self.ttl_ms
+            self.keys,
+            elements,
+            token=token.text,
+            digest=digest.hexdigest(),
+            at=at,
+            ttl_ms=self.ttl_ms,
         )
-        return _append(op, given, token, stamped, at)
+        return _append(op, given, token, stored, at)
 
     def window(self, turns: int | None, messages: int | None, *, strict: bool) -> Op[list[Message]]:
         """The operation behind `Session.window`."""
@@ -176,22 +186,16 @@ class SessionPlan:
         except UnicodeEncodeError:
             raise ConfigurationError("the idempotency_key holds a lone surrogate") from None
 
-    def _encoded(self, message: Message) -> bytes:
-        element = codec.encode(message)
-        if len(element) > self._settings.max_message_bytes:
-            raise MessageTooLarge(size=len(element), limit=self._settings.max_message_bytes)
-        return element
-
 
 def _append(
     op: Op[write.Appended],
     given: Sequence[Message],
     token: _ids.Token,
-    stamped: list[Message],
+    stored: list[Message],
     at: int,
 ) -> Op[list[Message]]:
     done = yield from op
-    return stamped if done.at == at else _stamped(given, token, done.at)
+    return stored if done.at == at else _stored(given, token, done.at)
 
 
 def _nothing() -> Op[list[Message]]:
@@ -199,18 +203,11 @@ def _nothing() -> Op[list[Message]]:
     yield  # makes it a generator: an append of nothing asks the server nothing
 
 
-def _stamped(messages: Sequence[Message], token: _ids.Token, at: int | None) -> list[Message]:
-    """The messages with ids and times where they have none."""
-    created_at = None if at is None else codec.instant(at)
-    stamped = []
-    for index, message in enumerate(messages):
-        changes: dict[str, object] = {}
-        if message.id is None:
-            changes["id"] = token.message_id(index)
-        if message.created_at is None and created_at is not None:
-            changes["created_at"] = created_at
-        stamped.append(message.replace(**changes) if changes else message)
-    return stamped
+def _stored(messages: Sequence[Message], token: _ids.Token, at: int | None) -> list[Message]:
+    """The messages as they will be stored: with ids and times where they have none."""
+    return [
+        codec.stored(message, token.message_id(index), at) for index, message in enumerate(messages)
+    ]
 
 
 def _limit(value: object, name: str) -> int:

@@ -1,3 +1,5 @@
+"""Fixtures for the tests of the embedded store."""
+
 from __future__ import annotations
 
 import os

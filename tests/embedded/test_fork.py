@@ -52,7 +52,6 @@ def test_an_idle_child_does_not_keep_the_server(folder: Path) -> None:
 
 def test_a_killed_parent_is_not_kept_alive_by_its_child(folder: Path) -> None:
     """After kill -9 of the parent the server stops though a forked child lives on."""
-    body = _IDLE_CHILD + "os.close(reading); child_lives = writing; print(flush=True)"
     keep_open, inherited = os.pipe()
     body = f"""
 if not os.fork():

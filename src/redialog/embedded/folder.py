@@ -203,8 +203,10 @@ class Record:
                 f"{folder} was last used by {binary.engine} {before}, but {binary.path} is "
                 f"{binary.engine} {binary.version}: install {binary.engine} {before} or newer"
             )
-        if self.newest and before is None and (base := _snapshot(folder)):
-            wrote = " and ".join(f"{name} {version}" for name, version in self.newest.items())
+        others = {name: v for name, v in self.newest.items() if name != binary.engine}
+        changes = others and (self.binary is None or self.binary.engine != binary.engine)
+        if changes and (base := _snapshot(folder)):
+            wrote = " and ".join(f"{name} {version}" for name, version in others.items())
             raise EmbeddedError(
                 f"{folder} was last used by {wrote}, and {base} is in a format that "
                 f"{binary.engine} {binary.version} may not read: use that engine again"

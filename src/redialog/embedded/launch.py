@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from redialog.embedded import wire
 from redialog.embedded.folder import Record, shelter
 from redialog.embedded.locate import find
-from redialog.embedded.locks import ALONE, SHARED, LockFile
+from redialog.embedded.locks import ALONE, SHARED, LockFile, no_fork
 from redialog.errors import EmbeddedError
 
 if TYPE_CHECKING:
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 LOG_NAME = "server.log"
 _LOG_LIMIT = 1_000_000
 _SILENCE_LIMIT_S = 1.0
-"""How long a server may run without its socket before it counts as cut off; 9 ms was seen."""
+"""How long a server may run without its socket before it counts as cut off.
+
+Only matters where a starter was killed in the middle: a start takes 40 ms, the socket is there
+before the data is loaded, and ending removes it milliseconds before the process is gone.
+"""
 
 _GIVE_UP_S = 5.0
 """How long a failed start may take to stop what it started, beyond its own timeout."""
@@ -168,21 +172,23 @@ def _spawn(argv: list[str], folder: str, kept: int) -> int:
     """
     import subprocess
 
-    _reap()
+    reap()
     passed = ("PATH", "TZ", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-    with open(os.devnull, "rb") as nothing:  # noqa: PTH123
+    with no_fork:
         shell = subprocess.run(  # noqa: S603
             ["/bin/sh", "-c", '"$@" >/dev/null 2>&1 & echo $!', "sh", *argv],
             cwd=folder,
             env={name: os.environ[name] for name in passed if name in os.environ},
-            stdin=nothing,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
             umask=0o077,
             pass_fds=(kept,),
-            check=True,
+            check=False,
         )
+    if shell.returncode:
+        raise OSError(f"/bin/sh could not start {argv[0]}")
     pid = int(shell.stdout)
     if os.getpid() == 1:
         _adopted.add(pid)
@@ -192,7 +198,7 @@ def _spawn(argv: list[str], folder: str, kept: int) -> int:
 _adopted: set[int] = set()
 
 
-def _reap() -> None:
+def reap() -> None:
     """In a container without an init we are process 1, to whom orphans fall: no zombies then."""
     for pid in tuple(_adopted) if os.getpid() == 1 else ():
         try:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from redialog.embedded.folder import default_folder, prepare, socket_path
 from redialog.embedded.ground import STOP_TIMEOUT, Ground
-from redialog.embedded.launch import reached
+from redialog.embedded.launch import reached, reap
 from redialog.embedded.locks import SHARED
 from redialog.errors import Closed, EmbeddedError, RedialogError
 
@@ -81,6 +81,7 @@ class _Share:
                     )
         finally:
             self._drop()
+            reap()
 
     def _drop(self) -> None:
         if self.ground is not None:
@@ -129,7 +130,7 @@ class Lease:
             Closed: the lease was closed.
             EmbeddedError: the server could not be reached or started.
 
-        *Cost*: about 0.1 µs when nothing is to be done; else as `attach`.
+        *Cost*: about 0.2 µs when nothing is to be done; else as `attach`.
         """
         if self._pid != os.getpid():
             self._join()
@@ -204,7 +205,8 @@ def attach(folder: Path | str | None = None, *, start_timeout: float = 10.0) -> 
         ConfigurationError: the folder cannot be used.
         EmbeddedError: the server did not start, or the folder was used by a newer one.
 
-    *Cost*: COST
+    *Cost*: 0.1 ms in a process that has a lease, 0.3 ms in another one; a start takes 37 ms with
+    valkey 9.1, 17 ms with redis 7.0 (most of it the server's own), 15 ms more the first time.
     """
     path = default_folder() if folder is None else Path(folder)
     return Lease(prepare(path), start_timeout)

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from redialog.embedded.locks import no_fork
 from redialog.errors import ConfigurationError, EmbeddedError, MissingExtra
 
 if TYPE_CHECKING:
@@ -116,9 +117,10 @@ def _asked(path: str, known: Binary | None) -> Binary | None:
     import subprocess
 
     try:
-        said = subprocess.run(  # noqa: S603 - the path is the user's own choice
-            [path, "--version"], capture_output=True, text=True, timeout=10, check=False
-        )
+        with no_fork:
+            said = subprocess.run(  # noqa: S603 - the path is the user's own choice
+                [path, "--version"], capture_output=True, text=True, timeout=10, check=False
+            )
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
     match = _VERSION.search(said.stdout)

@@ -17,9 +17,13 @@ SHARED = fcntl.LOCK_SH
 ALONE = fcntl.LOCK_EX
 
 _open: set[LockFile] = set()
-# Held for the microseconds between open() and the note, and by whoever forks: without it a fork in
-# between would take along a descriptor that nobody knows of. Re-entrant for signal handlers.
-_noting = threading.RLock()
+no_fork = threading.RLock()
+"""While it is held, `os.fork` in another thread waits.
+
+Between open() and the note a fork would take along a descriptor that nobody knows of; while a
+program is started, the pipes of `subprocess`, whose end it then waits for until the forked child
+ends (seen: one of ten runs of 50 forks beside an attach hung). Re-entrant for signal handlers.
+"""
 
 
 class LockFile:
@@ -27,7 +31,7 @@ class LockFile:
 
     def __init__(self, path: str) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        with _noting:
+        with no_fork:
             self.fd = os.open(path, flags, 0o600)
             _open.add(self)
 
@@ -60,7 +64,7 @@ class LockFile:
         fcntl.flock(self.fd, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        with _noting:
+        with no_fork:
             if self in _open:
                 _open.discard(self)
                 os.close(self.fd)
@@ -70,11 +74,11 @@ def _close_in_child() -> None:
     for lock in _open:
         os.close(lock.fd)
     _open.clear()
-    _noting.release()  # the thread that forked is the one that goes on here, and its owner
+    no_fork.release()  # the thread that forked is the one that goes on here, and its owner
 
 
 os.register_at_fork(
-    before=_noting.acquire,
-    after_in_parent=_noting.release,
+    before=no_fork.acquire,
+    after_in_parent=no_fork.release,
     after_in_child=_close_in_child,
 )

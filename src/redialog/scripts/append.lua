@@ -50,13 +50,19 @@ if kept[1] then
     return redis.error_reply('OWNER')
   end
 end
-if sessions then
-  redis.call('ZSCORE', sessions, member)
-end
 if user then
   redis.call('ZSCORE', user, member)
 end
 
+if sessions then
+  -- The first change: it is the one to fail where its key has another type.
+  local time = redis.call('TIME')
+  local now = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
+  redis.call('ZADD', sessions, now, member)
+  if user then
+    redis.call('ZADD', user, now, member)
+  end
+end
 for i = FIRST, #ARGV, CHUNK do
   length = redis.call('LPUSH', log, unpack(ARGV, i, math.min(i + CHUNK - 1, #ARGV)))
 end
@@ -65,6 +71,7 @@ if stale then
 end
 if owner ~= '' and (stale or not kept[3]) then
   redis.call('HSET', meta, 'layout', LAYOUT, 'anchor', anchor(), 'owner', owner)
+  kept[1] = LAYOUT
   if ttl == '' then
     local left = redis.call('PTTL', log)
     if left > 0 then
@@ -74,17 +81,11 @@ if owner ~= '' and (stale or not kept[3]) then
 end
 if ttl ~= '' then
   redis.call('PEXPIRE', log, ttl)
-  redis.call('PEXPIRE', meta, ttl)
-end
-
-if sessions then
-  local time = redis.call('TIME')
-  local now = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
-  redis.call('ZADD', sessions, now, member)
-  if user then
-    redis.call('ZADD', user, now, member)
+  if kept[1] then
+    redis.call('PEXPIRE', meta, ttl)
   end
 end
+
 local answer = string.format('%d:%s:%s', length, ARGV[2], ARGV[3])
 redis.call('SET', op, answer, 'PX', ARGV[4])
 return {0, answer}

@@ -16,6 +16,7 @@ from redialog.transports._redis_common import (
     command_error,
     failure,
     in_doubt_only_for_writes,
+    pack,
 )
 
 
@@ -73,9 +74,9 @@ class RedisTransport:
         sent = False
         replies: list[Reply] = []
         try:
-            packed = connection.pack_commands(batch.commands)
+            packed = pack(batch)
             sent = True
-            connection.send_packed_command(packed)
+            connection.send_packed_command([packed])
             for _ in batch.commands:
                 try:
                     replies.append(connection.read_response(disable_decoding=True))

@@ -16,6 +16,7 @@ from redialog.transports._redis_common import (
     command_error,
     failure,
     in_doubt_only_for_writes,
+    pack,
 )
 
 _BROKEN = (*FAILURES, asyncio.IncompleteReadError)
@@ -81,9 +82,9 @@ class AsyncRedisTransport:
         sent = False
         replies: list[Reply] = []
         try:
-            packed = connection.pack_commands(batch.commands)
+            packed = pack(batch)
             sent = True
-            await connection.send_packed_command(packed)
+            await connection.send_packed_command([packed])
             for _ in batch.commands:
                 try:
                     replies.append(await connection.read_response(disable_decoding=True))

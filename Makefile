@@ -1,0 +1,59 @@
+# One command per job; `make` alone lists them.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help chat test lint format bench servers clean
+
+help:
+	@echo "make chat   talk to a chat that remembers   (ARGS=\"--session demo\")"
+	@echo "make test   run all tests                   (ARGS=\"-k ttl\")"
+	@echo "make lint   types, style and format"
+	@echo "make format put the code into its format"
+	@echo "make bench  measure against plain redis-py"
+	@echo "make clean  remove the environment and caches"
+
+chat: $(VENV)/.chat
+	@exec $(BIN)/redialog chat $(ARGS)
+
+test: $(VENV)/.dev servers
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/pytest $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks $(ARGS)
+
+servers: $(VENV)/.python
+	@.ci/servers $(BIN)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# Everything that is said while an environment is made goes to stderr: stdout is the chat's.
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "redialog needs Python 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "Making the environment in $(VENV): once, about a minute." >&2
+	@$(PYTHON) -m venv $(VENV) >&2
+	@$(PIP) install --upgrade "pip>=25.1" >&2
+	@touch $@
+
+$(VENV)/.chat: pyproject.toml | $(VENV)/.python
+	@$(PIP) install --editable ".[cli,embedded,openai]" >&2
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/.python
+	@$(PIP) install --editable ".[all]" --group dev >&2
+	@touch $@ $(VENV)/.chat
