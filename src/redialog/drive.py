@@ -41,7 +41,7 @@ class Attempts:
         self._clock = clock
         self._started = clock()
         self._failed = 0
-        self._maybe_applied = False
+        self._doubt: TransportError | None = None
 
     def after(self, error: TransportError) -> tuple[float, TransportError | None]:
         """What to do after a failed attempt.
@@ -51,13 +51,15 @@ class Attempts:
             to give up with, which says whether any attempt may have been applied.
         """
         self._failed += 1
-        self._maybe_applied |= error.maybe_applied
+        if error.maybe_applied:
+            self._doubt = error
         limit = CONNECT_DEADLINE_S if isinstance(error, ConnectError) else DEADLINE_S
         late = self._clock() - self._started > limit
         if error.retryable and self._failed < ATTEMPTS and not late:
             return PAUSES[self._failed - 1], None
-        if self._maybe_applied and self._batch.token is not None:
-            return 0.0, error.in_doubt(self._batch.token)
+        if self._doubt is not None:
+            # Also where the last attempt did not reach the server: an earlier one may have.
+            return 0.0, self._doubt.in_doubt(self._batch.token)
         return 0.0, error
 
 

@@ -29,6 +29,10 @@ _SERVER_ERRORS: dict[str, tuple[type[ServerError], str]] = {
 }
 
 
+# A script reports what its user may not do as a plain error: Redis 7.0, and 7.2 with Valkey.
+_ACL_IN_SCRIPT = ("The user executing the script can't", "ACL failure in script")
+
+
 def error(reply: CommandError, key: bytes) -> RedialogError:
     """The typed error for an error reply.
 
@@ -39,8 +43,7 @@ def error(reply: CommandError, key: bytes) -> RedialogError:
     """
     shown = key.decode("utf-8", "backslashreplace")
     code = reply.code
-    # A script reports what the user may not do as a plain error.
-    if code == "ERR" and reply.text.startswith("ACL failure"):
+    if code == "ERR" and reply.text.startswith(_ACL_IN_SCRIPT):
         code = "NOPERM"
     if code in _SERVER_ERRORS:
         kind, text = _SERVER_ERRORS[code]

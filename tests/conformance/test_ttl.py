@@ -89,7 +89,19 @@ def test_fractions_of_a_second_count(memory: ChatMemory) -> None:
 
 @pytest.mark.parametrize(
     "ttl",
-    [0, -1, 0.0, float("nan"), float("inf"), True, False, "60", timedelta(0), timedelta(-1), 10**30],
+    [
+        0,
+        -1,
+        0.0,
+        float("nan"),
+        float("inf"),
+        True,
+        False,
+        "60",
+        timedelta(0),
+        timedelta(-1),
+        10**30,
+    ],
     ids=repr,
 )
 def test_a_wrong_ttl_is_refused_at_once(memory: ChatMemory, ttl: object) -> None:

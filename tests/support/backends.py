@@ -132,9 +132,7 @@ class Store:
 
 
 @contextlib.contextmanager
-def opened(
-    backend: Backend, server_of: Callable[[str], Server], folder: Path
-) -> Iterator[Store]:
+def opened(backend: Backend, server_of: Callable[[str], Server], folder: Path) -> Iterator[Store]:
     """The backend's server, emptied, until the test is over."""
     with contextlib.ExitStack() as closing:
         if backend.server == "embedded":

@@ -8,6 +8,7 @@ leaves the replies undecoded, whatever the client's settings.
 
 from __future__ import annotations
 
+import os
 from typing import Any, cast
 
 import hiredis
@@ -74,8 +75,15 @@ def pack(batch: Batch) -> bytes:
 
 
 def command_error(error: rex.ResponseError) -> CommandError:
-    """The error of one command, as a value."""
+    """The error of one command, as a value.
+
+    Raises:
+        AuthenticationError: the server asks for a password.
+    """
     text = str(error)
+    if "rotocol error: unauthenticated" in text:
+        # Servers give a client that has not logged in 10 arguments and hang up on more.
+        raise rex.AuthenticationError(text)
     for kind, code in _CODES:
         if isinstance(error, kind):
             return CommandError(code, text)
@@ -139,8 +147,9 @@ def _reason(error: BaseException) -> str:
     while found is not None:
         if isinstance(found, rex.TimeoutError | TimeoutError):
             return "no answer in time"
-        if isinstance(found, OSError) and found.strerror:
-            return found.strerror.lower()
+        if isinstance(found, OSError) and found.errno is not None and found.errno > 0:
+            # asyncio's own text of it holds the address and not the reason.
+            return os.strerror(found.errno).lower()
         found = found.__cause__ or found.__context__
     text = str(error).lower()
     for reason in ("refused", "no such file", "name or service not known", "certificate"):
