@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
 
 from redialog.errors import InvalidMessage
@@ -34,6 +34,9 @@ ROLE_NAMES: dict[str, Role] = {
     "function": "tool",
 }
 ACCEPTED = frozenset({"user", "assistant", "system", "tool", "developer", "function"})
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 # Deeper than any real message, and far from the depth at which the decoders give up
 # (msgspec 0.22 and the standard library's both raise RecursionError near 1,000).
@@ -111,9 +114,26 @@ def tool_calls(calls: object) -> tuple[ToolCall, ...]:
     return made
 
 
-def instant(value: object) -> datetime:
-    """A time in UTC, in whole milliseconds."""
+def mapping(value: object, where: str) -> Mapping[str, object] | None:
+    """A mapping that JSON can hold; None where there is none."""
+    if not value:
+        return None
+    if not isinstance(value, Mapping):
+        raise InvalidMessage(f"{where} must be a mapping, not {type(value).__name__}")
+    json_value(value, where)
+    return value
+
+
+def instant(value: object) -> int:
+    """A time as whole milliseconds since the epoch, which is what is stored."""
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise InvalidMessage("created_at must be a datetime with a time zone, such as UTC")
-    # Milliseconds are what is stored.
-    return value.astimezone(UTC).replace(microsecond=value.microsecond // 1000 * 1000)
+    return (value - _EPOCH) // _MILLISECOND
+
+
+def from_ms(ms: int) -> datetime | None:
+    """The time that many milliseconds after the epoch, in UTC; None where there is none such."""
+    try:
+        return _EPOCH + timedelta(milliseconds=ms)
+    except OverflowError:
+        return None

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypedDict, Unpack
 
 import msgspec
+from msgspec import structs
 
 from redialog import _checks
 from redialog._checks import ACCEPTED, Role, StoredRole
@@ -35,12 +37,40 @@ class _Fields(TypedDict, total=False):
     metadata: Mapping[str, object]
 
 
-class _Positional(msgspec.Struct, frozen=True, eq=False):
-    role: StoredRole
-    content: Content = ""
+class _Checked(msgspec.StructMeta):
+    """The constructor of `Message`: checks what it is given.
+
+    The codec, which reads what has been checked, makes messages with `made` and does not pay for
+    it: a struct is made in 0.1 µs, a full read makes thousands.
+    """
+
+    def __call__(
+        cls,  # noqa: N805 - of a metaclass
+        role: object,
+        content: object = "",
+        *,
+        id: object = None,  # noqa: A002 - the field's name everywhere else
+        name: object = None,
+        tool_calls: object = (),
+        tool_call_id: object = None,
+        created_at: object = None,
+        metadata: object = None,
+    ) -> Message:
+        core = _checks.core_role(role)
+        return made(
+            core,
+            content if type(content) is str else _checks.blocks(content),
+            text_or_none(id, "id"),
+            text_or_none(name, "name"),
+            () if tool_calls == () else _checks.tool_calls(tool_calls),
+            text_or_none(tool_call_id, "tool_call_id"),
+            None if created_at is None else _checks.instant(created_at),
+            _checks.mapping(metadata, "metadata") or {},
+            None if core == role else role,
+        )
 
 
-class Message(_Positional, frozen=True, kw_only=True, eq=False):
+class Message(msgspec.Struct, metaclass=_Checked, frozen=True, eq=False, gc=False):
     """One message of a conversation; immutable.
 
     Args:
@@ -66,11 +96,15 @@ class Message(_Positional, frozen=True, kw_only=True, eq=False):
         InvalidMessage: an unknown role, or content that JSON cannot hold.
     """
 
+    role: StoredRole
+    content: Content = ""
     id: str | None = None
     name: str | None = None
     tool_calls: Sequence[ToolCall] = ()
     tool_call_id: str | None = None
-    created_at: datetime | None = None
+    # Milliseconds since the epoch: most readers of a message never ask for its time, and a
+    # datetime costs as much as the rest of the message.
+    _at: int | None = None
     metadata: Mapping[str, object] = msgspec.field(default_factory=dict)
     original_role: str | None = None
     damage: CorruptElement | None = None
@@ -89,7 +123,7 @@ class Message(_Positional, frozen=True, kw_only=True, eq=False):
             role: Role,
             content: Content = "",
             *,
-            id: str | None = None,  # noqa: A002 - the field's name everywhere else
+            id: str | None = None,  # noqa: A002
             name: str | None = None,
             tool_calls: Iterable[ToolCall | Mapping[str, object]] = (),
             tool_call_id: str | None = None,
@@ -97,10 +131,10 @@ class Message(_Positional, frozen=True, kw_only=True, eq=False):
             metadata: Mapping[str, object] = ...,
         ) -> None: ...
 
-    def __post_init__(self) -> None:
-        # What was decoded has been checked by the codec.
-        if self._raw is None:
-            _normalise(self)
+    @property
+    def created_at(self) -> datetime | None:
+        """When it was made, in UTC."""
+        return None if self._at is None else _checks.from_ms(self._at)
 
     @classmethod
     def user(cls, content: Content, **fields: Unpack[_Fields]) -> Message:
@@ -161,13 +195,12 @@ class Message(_Positional, frozen=True, kw_only=True, eq=False):
             raise InvalidMessage("a message needs a role: user, assistant, system or tool")
         content = rest.pop("content", None)
         fields = {key: rest.pop(key) for key in _OPENAI_FIELDS & rest.keys()}
-        return _build(
-            rest.pop("role"),
-            "" if content is None else content,
-            tool_calls=fields.pop("tool_calls", None) or (),
-            _openai=rest or None,
-            **fields,
-        )
+        fields["tool_calls"] = fields.get("tool_calls") or ()
+        build: Callable[..., Message] = Message
+        message = build(rest.pop("role"), "" if content is None else content, **fields)
+        if rest:
+            return structs.replace(message, _openai=_checks.mapping(rest, "an OpenAI message"))
+        return message
 
     def to_openai(self) -> dict[str, object]:
         """The message in the format of OpenAI's chat completions.
@@ -223,83 +256,51 @@ class Message(_Positional, frozen=True, kw_only=True, eq=False):
         Raises:
             InvalidMessage: as for `Message`, or the name of no field.
         """
-        fields = {name: getattr(self, name) for name in self.__struct_fields__}
-        fields |= {"_raw": None, "_base": self._raw or self._base, "damage": None}
-        if "extra" in changes:
-            changes["_extra"] = changes.pop("extra")
+        fields = {name: getattr(self, name) for name in _FIELDS}
+        extra = changes.pop("extra", self._extra)
         unknown = changes.keys() - fields.keys()
         if unknown:
             raise InvalidMessage(f"a message has no field {min(unknown)!r}")
-        if "role" in changes:
-            fields["original_role"] = None
-        return _build(**(fields | changes))
+        build: Callable[..., Message] = Message
+        message = build(**(fields | changes))
+        if "role" not in changes:
+            structs.force_setattr(message, "original_role", self.original_role)
+        return structs.replace(
+            message,
+            _extra=_checks.mapping(extra, "extra"),
+            _openai=self._openai,
+            _base=self._raw or self._base,
+        )
+
+    __replace__ = replace
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return made, tuple(getattr(self, name) for name in self.__struct_fields__)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Message):
             return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in _COMPARED)
+        mine = (self._at, self.original_role, *(getattr(self, name) for name in _COMPARED))
+        return mine == (
+            other._at,
+            other.original_role,
+            *(getattr(other, name) for name in _COMPARED),
+        )
 
     def __hash__(self) -> int:
         return hash((self.role, self.id, self.name, self.tool_call_id))
 
     def __repr__(self) -> str:
         shown = [f"role={self.role!r}, content={self.content!r}"]
-        for name in _COMPARED[2:]:
+        for name in (*_FIELDS[2:], "original_role"):
             value = getattr(self, name)
             if value:
                 shown.append(f"{name}={value!r}")
         return f"Message({', '.join(shown)})"
 
 
-_COMPARED = (
-    "role",
-    "content",
-    "id",
-    "name",
-    "tool_calls",
-    "tool_call_id",
-    "created_at",
-    "metadata",
-    "original_role",
-)
+_COMPARED = ("role", "content", "id", "name", "tool_calls", "tool_call_id", "metadata")
+_FIELDS = (*_COMPARED, "created_at")
 
-
-def _build(role: object, content: object, **fields: object) -> Message:
-    """The constructor, for values that have yet to be checked."""
-    if "metadata" in fields and fields["metadata"] is None:
-        del fields["metadata"]
-    make: Callable[..., Message] = Message
-    return make(role, content, **fields)
-
-
-def _normalise(message: Message) -> None:
-    """Checks what a caller gave and brings it into the one form that the rest relies on."""
-    set_field = msgspec.structs.force_setattr
-    role = _checks.core_role(message.role)
-    if role != message.role:
-        set_field(message, "original_role", message.role)
-        set_field(message, "role", role)
-    if type(message.content) is not str:
-        set_field(message, "content", _checks.blocks(message.content))
-    for name, value in (
-        ("id", message.id),
-        ("name", message.name),
-        ("tool_call_id", message.tool_call_id),
-    ):
-        if value is not None:
-            set_field(message, name, text_or_none(value, name))
-    if message.tool_calls != ():
-        set_field(message, "tool_calls", _checks.tool_calls(message.tool_calls))
-    if message.created_at is not None:
-        set_field(message, "created_at", _checks.instant(message.created_at))
-    if message.metadata or message._extra or message._openai:
-        _check_mappings(message)
-
-
-def _check_mappings(message: Message) -> None:
-    for name in ("metadata", "_extra", "_openai"):
-        value = getattr(message, name)
-        if value:
-            if not isinstance(value, Mapping):
-                raise InvalidMessage(f"{name.lstrip('_')} must be a mapping")
-            _checks.json_value(value, name.lstrip("_"))
+made: Callable[..., Message] = partial(msgspec.StructMeta.__call__, Message)
+"""A message of fields that have been checked, in the order of the class."""

@@ -107,7 +107,7 @@ def texts(reply: Reply) -> list[bytes]:
     """An array of texts."""
     if not isinstance(reply, list | tuple):
         raise DataError(f"the server gave a {type(reply).__name__} where a list was expected")
-    if all(type(item) is bytes for item in reply):
+    if set(map(type, reply)) <= {bytes}:
         return list(reply)
     return [text(item) for item in reply]
 

@@ -155,7 +155,7 @@ def test_a_replica_refuses_writes_and_serves_reads(connect: Connect) -> None:
 
 
 def test_missing_permissions_are_named(connect: Connect) -> None:
-    """An ACL user that may not push, or not touch the keys, gets a typed error; nothing is stored."""
+    """An ACL user that may not push, or not touch the keys, gets a typed error."""
     with Server("redis") as server, server.client() as raw:
         raw.execute_command("ACL", "SETUSER", "reader", "on", ">pw", "~*", "+@all", "-lpush")
         raw.execute_command("ACL", "SETUSER", "other", "on", ">pw", "~mine:*", "+@all")
@@ -259,7 +259,7 @@ def test_a_forked_child_uses_connections_of_its_own(server: Server) -> None:
                 memory.session("child").append(Message.user(str(number)))
             memory.close()
             os._exit(0)
-        except BaseException:  # noqa: BLE001 - the parent reads the exit code
+        except BaseException:
             os._exit(1)
     for number in range(1, 50):
         memory.session("parent").append(Message.user(str(number)))

@@ -123,7 +123,7 @@ def _statements(said: Iterable[str]) -> Iterator[str]:
     for text in said:
         sentences = _sentences(text)
         stated = [sentence for sentence in sentences if not _is_question(sentence)]
-        whole = " ".join(stated)
+        whole = " ".join(text.split())
         if len(stated) == len(sentences) and 0 < len(whole) <= MAX_QUOTE // 2:
             yield whole
         else:

@@ -89,14 +89,14 @@ def _try_window(log: bytes, cut: _Cut, *, strict: bool) -> Op[list[Message] | No
             if last not in chunk:
                 return None
             chunk = chunk[chunk.index(last) + 1 :]
-        older = [
-            codec.decode(raw, key=_shown(log), position=len(found) + index, strict=False)
-            for index, raw in enumerate(chunk)
-        ]
-        found = older[::-1] + found
+        positions = range(len(found), len(found) + len(chunk))
+        older = codec.decode_many(chunk[::-1], key=_shown(log), positions=positions[::-1])
+        found = older + found
         first = cut.start(found, whole)
         if first is not None:
-            return _raised_where_damaged(found[first:], strict)
+            found = found[first:]
+            _raise_where_damaged(found, strict)
+            return found
         last = chunk[-1] if chunk else last
         size = _next_size(chunk, len(found))
 
@@ -139,10 +139,10 @@ def page(log: bytes, cursor: Cursor, *, strict: bool) -> Op[Page]:
             raise _changed(log)
         del oldest_first[0]
     # Counted from the oldest, as LINDEX takes it: appends do not change it.
-    messages = [
-        codec.decode(raw, key=_shown(log), position=-(cursor.done + index + 1), strict=strict)
-        for index, raw in enumerate(oldest_first)
-    ]
+    first = -(cursor.done + 1)
+    positions = range(first, first - len(oldest_first), -1)
+    messages = codec.decode_many(oldest_first, key=_shown(log), positions=positions)
+    _raise_where_damaged(messages, strict)
     if len(oldest_first) < cursor.size:
         return Page(messages, None)
     done = cursor.done + len(oldest_first)
@@ -177,12 +177,11 @@ def _next_size(elements: Sequence[bytes], wanted: int) -> int:
     return max(2, min(wanted, PAGE_ELEMENTS, PAGE_BYTES // average))
 
 
-def _raised_where_damaged(messages: list[Message], strict: bool) -> list[Message]:
+def _raise_where_damaged(messages: Sequence[Message], strict: bool) -> None:
     if strict:
         for message in messages:
             if message.damage is not None:
                 raise message.damage
-    return messages
 
 
 def _changed(log: bytes) -> Conflict:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from redialog import codec, replies
+from redialog._checks import from_ms
 from redialog.effect import Batch, Op
 from redialog.errors import UnknownVersion
 from redialog.keys import SessionKeys
@@ -70,7 +71,7 @@ def info(keys: SessionKeys) -> Op[SessionInfo]:
         count=replies.integer(count),
         user_id=_owner(replies.optional_texts(kept), replies.text(oldest), log),
         created_at=first.created_at,
-        updated_at=None if updated is None else codec.instant(updated),
+        updated_at=None if updated is None else from_ms(updated),
         ttl=timedelta(milliseconds=left) if left >= 0 else None,
     )
 

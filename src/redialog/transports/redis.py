@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -45,7 +46,13 @@ class RedisTransport:
         self.address = address
         self._open_client = open_client
         self._client: redis.Redis | None = None
-        self._opening = threading.Lock()
+        self._lock = threading.Lock()
+        # Connections between two batches. Taking one from the pool costs as much as a small
+        # command: the pool looks each time whether it is still alive. Here a dead one is found by
+        # using it, since every batch can be sent again.
+        self._idle: list[Any] = []
+        self._waiting = 0
+        self._pid = os.getpid()
         self._owned = owned
         self._before = before
         self._repair = repair
@@ -58,17 +65,50 @@ class RedisTransport:
             raise Closed("the memory is closed")
         if self._before is not None:
             self._before()
-        pool = self._pool()
+        if os.getpid() != self._pid:
+            # After a fork the sockets are the parent's.
+            self._idle, self._waiting, self._pid = [], 0, os.getpid()
         try:
-            connection = pool.get_connection()
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._taken()
+        try:
+            replies = self._exchange(connection, batch)
+        except BaseException:
+            # The others may have died with it: the pool checks what it hands out again.
+            self._pool().release(connection)
+            self._release_idle()
+            raise
+        self._idle.append(connection)
+        if self._waiting or not self._owned:
+            self._release_idle()
+        return replies
+
+    def _taken(self) -> Any:
+        """A connection of the pool."""
+        pool = self._pool()
+        # Counted before the second look: either we see what another thread puts back, or it sees
+        # that somebody waits for it in the pool.
+        with self._lock:
+            self._waiting += 1
+        try:
+            return self._idle.pop() if self._idle else pool.get_connection()
         except FAILURES as error:
             if self._repair is not None:
                 self._repair()
             raise failure(error, self.address, sent=False) from error
-        try:
-            return self._exchange(connection, batch)
         finally:
-            pool.release(connection)
+            with self._lock:
+                self._waiting -= 1
+
+    def _release_idle(self) -> None:
+        """Gives idle connections back to the pool, where its other users find them."""
+        while True:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return
+            self._pool().release(connection)
 
     def _exchange(self, connection: Any, batch: Batch) -> Replies:
         sent = False
@@ -96,7 +136,7 @@ class RedisTransport:
 
     def _pool(self) -> redis.ConnectionPool:
         if self._client is None:
-            with self._opening:
+            with self._lock:
                 if self._client is None:
                     self._client = self._open_client()
         return self._client.connection_pool
@@ -106,6 +146,7 @@ class RedisTransport:
         if self._closed:
             return
         self._closed = True
+        self._release_idle()
         if self._owned and self._client is not None:
             self._client.connection_pool.disconnect()
         if self._after is not None:

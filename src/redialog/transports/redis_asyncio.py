@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 
 import redis.asyncio
@@ -54,6 +55,10 @@ class AsyncRedisTransport:
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Lock | None = None
+        # Connections between two batches: see `redialog.transports.redis`.
+        self._idle: list[AbstractConnection] = []
+        self._waiting = 0
+        self._pid = os.getpid()
 
     async def execute(self, batch: Batch) -> Replies:
         """As `redialog.effect.AsyncTransport.execute`.
@@ -66,17 +71,39 @@ class AsyncRedisTransport:
         self._check_loop()
         if self._before is not None:
             self._before()
-        pool = await self._pool()
+        if os.getpid() != self._pid:
+            self._idle, self._waiting, self._pid = [], 0, os.getpid()
+        connection = self._idle.pop() if self._idle else await self._taken()
         try:
-            connection = await pool.get_connection()  # type: ignore[no-untyped-call]
+            replies = await self._exchange(connection, batch)
+        except BaseException:
+            # The others may have died with it: the pool checks what it hands out again.
+            await (await self._pool()).release(connection)
+            await self._release_idle()
+            raise
+        self._idle.append(connection)
+        if self._waiting or not self._owned:
+            await self._release_idle()
+        return replies
+
+    async def _taken(self) -> AbstractConnection:
+        """A connection of the pool."""
+        pool = await self._pool()
+        self._waiting += 1
+        try:
+            return await pool.get_connection()  # type: ignore[no-any-return,no-untyped-call]
         except _BROKEN as error:
             if self._repair is not None:
                 await self._repair()
             raise failure(error, self.address, sent=False) from error
-        try:
-            return await self._exchange(connection, batch)
         finally:
-            await pool.release(connection)
+            self._waiting -= 1
+
+    async def _release_idle(self) -> None:
+        """Gives idle connections back to the pool, where its other users find them."""
+        pool = await self._pool()
+        while self._idle:
+            await pool.release(self._idle.pop())
 
     async def _exchange(self, connection: AbstractConnection, batch: Batch) -> Replies:
         sent = False
@@ -126,6 +153,8 @@ class AsyncRedisTransport:
         if self._closed:
             return
         self._closed = True
+        if self._client is not None:
+            await self._release_idle()
         if self._owned and self._client is not None:
             await self._client.connection_pool.disconnect()
         if self._after is not None:

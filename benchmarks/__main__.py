@@ -1,0 +1,155 @@
+"""``python -m benchmarks``: this library beside plain redis-py, as ratios of one run.
+
+The contenders take turns in short rounds, so that a machine that slows down slows all of them; a
+figure is the median over the rounds of the ratio within each. Absolute times are printed only to
+show in which regime the ratios were taken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.contenders import (
+    Contender,
+    PlainRedis,
+    PlainRedisAsyncio,
+    Redialog,
+    RedialogAsyncio,
+)
+from tests.support.servers import Server
+
+LENGTHS = (10, 1_000, 100_000)
+FULL_READS = (10, 1_000)
+ROUND_S = 0.05
+
+Figures = dict[str, list[float]]
+
+
+def measured(work: Callable[[], object], seconds: float) -> tuple[float, float]:
+    """Wall and CPU microseconds of one call, over a round of at least ``seconds``."""
+    calls, wall, cpu = 0, time.perf_counter(), time.process_time()
+    while True:
+        work()
+        calls += 1
+        now = time.perf_counter()
+        if now - wall >= seconds:
+            return (now - wall) / calls * 1e6, (time.process_time() - cpu) / calls * 1e6
+
+
+def compare(
+    baseline: Contender,
+    ours: Contender,
+    work: Callable[[Contender], Callable[[], object]],
+    rounds: int,
+) -> dict[str, float]:
+    """The medians of one operation: wall and CPU of both, and the ratios round by round."""
+    figures: Figures = {"wall": [], "cpu": [], "base_us": [], "ours_us": []}
+    pair = (work(baseline), work(ours))
+    for one in pair:
+        measured(one, ROUND_S / 2)
+    for _ in range(rounds):
+        gc.collect()
+        (base_wall, base_cpu), (our_wall, our_cpu) = (measured(one, ROUND_S) for one in pair)
+        figures["wall"].append(our_wall / base_wall)
+        figures["cpu"].append(our_cpu / base_cpu)
+        figures["base_us"].append(base_wall)
+        figures["ours_us"].append(our_wall)
+    return {name: statistics.median(values) for name, values in figures.items()}
+
+
+def sections(baseline: Contender, ours: Contender, rounds: int) -> dict[str, dict[str, float]]:
+    """Each operation at each length of the session."""
+    results: dict[str, dict[str, float]] = {}
+    for length in LENGTHS:
+        name = f"bench-{length}"
+        baseline.fill("plain:" + name, length)
+        ours.fill(name, length)
+
+        def of(contender: Contender, name: str = name) -> str:
+            return name if contender is ours else "plain:" + name
+
+        results[f"window of 20 at {length:,}"] = compare(
+            baseline, ours, lambda c: lambda: c.window(of(c)), rounds
+        )
+        if length in FULL_READS:
+            results[f"full read of {length:,}"] = compare(
+                baseline, ours, lambda c: lambda: c.everything(of(c)), rounds
+            )
+        # Last, since it makes the session longer.
+        results[f"append of a turn at {length:,}"] = compare(
+            baseline, ours, lambda c: lambda: c.append(of(c)), rounds
+        )
+        if sys.stderr.isatty():
+            print(f"  {ours.name}: {length:,} messages done", file=sys.stderr)
+    return results
+
+
+def growth(ours: Contender, rounds: int) -> dict[str, dict[str, float]]:
+    """The window of a long session beside that of a short one."""
+    short, long = LENGTHS[0], LENGTHS[-1]
+    ours.fill("bench-short", 20)
+    return {
+        f"window of 20 at {long:,} beside the same at {short * 2}": compare(
+            ours,
+            ours,
+            _alternating(lambda: ours.window("bench-short"), lambda: ours.window(f"bench-{long}")),
+            rounds,
+        )
+    }
+
+
+def _alternating(
+    first: Callable[[], object], second: Callable[[], object]
+) -> Callable[[Contender], Callable[[], object]]:
+    order = iter((first, second))
+    return lambda _: next(order)
+
+
+def table(title: str, results: dict[str, dict[str, float]]) -> str:
+    """A markdown table of one pair of contenders."""
+    lines = [
+        f"### {title}",
+        "",
+        "| operation | ratio (wall) | ratio (client CPU) | baseline, µs | redialog, µs |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {name} | {row['wall']:.2f} | {row['cpu']:.2f} "
+        f"| {row['base_us']:.0f} | {row['ours_us']:.0f} |"
+        for name, row in results.items()
+    ]
+    return "\n".join([*lines, ""])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench ARGS=", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15, help="rounds of each figure")
+    parser.add_argument("--server", choices=("redis", "valkey"), default="redis")
+    parser.add_argument("--json", type=Path, help="write the figures to this file too")
+    options = parser.parse_args()
+    with Server(options.server) as server, asyncio.Runner() as runner:
+        pairs: list[tuple[Contender, Contender]] = [
+            (PlainRedis(server.url), Redialog(server.url)),
+            (PlainRedisAsyncio(server.url, runner), RedialogAsyncio(server.url, runner)),
+        ]
+        everything = {}
+        for baseline, ours in pairs:
+            title = f"{ours.name}, as a ratio to {baseline.name}"
+            results = sections(baseline, ours, options.rounds) | growth(ours, options.rounds)
+            everything[title] = results
+            print(table(title, results))
+        if options.json:
+            options.json.parent.mkdir(parents=True, exist_ok=True)
+            options.json.write_text(json.dumps(everything, indent=1))
+
+
+if __name__ == "__main__":
+    main()

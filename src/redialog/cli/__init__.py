@@ -1,0 +1,26 @@
+"""The command line: ``redialog chat``, ``redialog show``. It is a thin skin over `ChatMemory`."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Runs the command line and ends the process with its exit code.
+
+    Raises:
+        SystemExit: always.
+    """
+    # Looked for, not imported: --help must not wait for rich.
+    if find_spec("click") is None or find_spec("rich") is None:
+        from redialog.errors import MissingExtra
+
+        missing = MissingExtra(extra="cli", purpose="the command line")
+        sys.stderr.write(f"redialog: {missing}\n")
+        sys.exit(1)
+    from redialog.cli.app import run
+
+    sys.exit(run())

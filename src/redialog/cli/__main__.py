@@ -1,0 +1,5 @@
+"""``python -m redialog.cli``."""
+
+from redialog.cli import main
+
+main()

@@ -1,0 +1,259 @@
+"""The commands, their options, and the exit codes.
+
+====  =============================================================================
+0     done; also where the reader of the output has gone (``| head``)
+1     failed: the model, the embedded server, a missing extra, a server's refusal
+2     wrong usage, a wrong option or URL
+3     there is no such session
+4     the store cannot be reached
+130   Ctrl-C
+====  =============================================================================
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import traceback
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from redialog._version import __version__
+from redialog.cli.console import Console, OutputLost, visible
+from redialog.errors import ConfigurationError, RedialogError, TransportError
+
+if TYPE_CHECKING:
+    from redialog.sync import ChatMemory
+
+FAILED, USAGE, NOT_FOUND, UNREACHABLE, INTERRUPTED = 1, 2, 3, 4, 130
+
+DEBUG = "REDIALOG_DEBUG"
+"""With this variable set, an unexpected error shows its traceback, which can hold message text."""
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        args: None for those of the process.
+
+    Returns:
+        The exit code.
+    """
+    console = Console()
+    try:
+        code = commands.main(args, "redialog", standalone_mode=False, obj=console)
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except Exception as error:
+        return _report(error, console)
+    return code if isinstance(code, int) else 0
+
+
+def _report(error: Exception, console: Console) -> int:
+    """Says in one line what went wrong; returns the exit code for it."""
+    from redialog.cli.chat import NotFound
+
+    match error:
+        case click.UsageError():
+            command = error.ctx.command_path if error.ctx else "redialog"
+            console.note(f"{error.format_message()} (see {command} --help)")
+        case OutputLost():
+            if not error.quiet:
+                console.note("standard output cannot be written")
+        case TransportError():
+            # Not str(error): that adds how a program would send the write again.
+            console.note(str(error.args[0]))
+        case RedialogError() | NotFound():
+            console.note(str(error))
+        case _:
+            _unexpected(error, console)
+    return _exit_code(error)
+
+
+def _exit_code(error: Exception) -> int:
+    from redialog.cli.chat import NotFound
+
+    match error:
+        case click.UsageError() | ConfigurationError():
+            return USAGE
+        case TransportError():
+            return UNREACHABLE
+        case NotFound():
+            return NOT_FOUND
+        case OutputLost(quiet=True):
+            return 0
+        case _:
+            return FAILED
+
+
+def _unexpected(error: Exception, console: Console) -> None:
+    # The text of a foreign error can hold anything, a message or a key.
+    console.note(f"unexpected {type(error).__name__} (set {DEBUG}=1 for a traceback)")
+    if os.environ.get(DEBUG):
+        trace = "".join(traceback.format_exception(error))
+        key = os.environ.get("OPENAI_API_KEY")
+        click.echo(visible(trace.replace(key, "***") if key else trace), err=True)
+
+
+def _store_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say where the conversations lie."""
+    for option in (
+        click.option(
+            "--key-prefix",
+            metavar="TEXT",
+            help="Share sessions with LangChain in Python ('message_store:') or with LangChain "
+            "in JavaScript, Flowise and n8n ('').",
+        ),
+        click.option(
+            "--namespace", metavar="TEXT", default="default", help="Of the sessions.  [default]"
+        ),
+        click.option(
+            "--url",
+            metavar="URL",
+            help="Where the conversations lie: redis://, rediss://, unix:// or embedded:. Not "
+            "given: $REDIALOG_URL, else $REDIS_URL, else embedded: in the user's data folder.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _memory(url: str | None, namespace: str, key_prefix: str | None) -> ChatMemory:
+    from redialog.sync import ChatMemory
+
+    return ChatMemory.from_url(url, namespace=namespace, key_prefix=key_prefix)
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="redialog %(version)s")
+@click.pass_context
+def commands(context: click.Context) -> None:
+    """Conversations that are remembered on Redis.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such session, 4 the store cannot be reached,
+    130 Ctrl-C.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(USAGE)
+
+
+@commands.command()
+@click.option("--session", "session_id", metavar="ID", help="Talk in this session, old or new.")
+@click.option(
+    "-c",
+    "--continue",
+    "resume",
+    is_flag=True,
+    help="Continue the session with the newest activity, of the --user where one is given.",
+)
+@click.option("--user", "user_id", metavar="ID", help="Whom the session belongs to.")
+@click.option(
+    "--model",
+    metavar="NAME",
+    help="A model at OpenAI or at an endpoint like it, with $OPENAI_API_KEY; or 'demo': no "
+    "language model, it quotes what you said. Not given: $OPENAI_MODEL, else demo.",
+)
+@click.option(
+    "--base-url",
+    metavar="URL",
+    help="The endpoint of the model, such as http://localhost:11434/v1. Not given: "
+    "$OPENAI_BASE_URL, else OpenAI's.",
+)
+@click.option(
+    "--system",
+    metavar="TEXT",
+    help="An instruction to the model. It is stored as the first message of a new session; in "
+    "one that has begun, it is used for this run only.",
+)
+@click.option(
+    "--ttl",
+    type=float,
+    metavar="SECONDS",
+    help="How long the session lives after its last message. Not given: for ever, or as before.",
+)
+@_store_options
+@click.pass_obj
+def chat(
+    console: Console,
+    /,
+    *,
+    session_id: str | None,
+    resume: bool,
+    user_id: str | None,
+    model: str | None,
+    base_url: str | None,
+    system: str | None,
+    ttl: float | None,
+    **store: Any,
+) -> None:
+    """Talk to a model that remembers.
+
+    Without --session and -c a new session begins, and standard error tells its id. Standard
+    output holds the answers and nothing else; with piped input, one for each line that is not
+    empty.
+
+    Ctrl-C stops an answer, and what was said so far is stored; Ctrl-C at the prompt, or twice,
+    ends the chat. Where the model fails, your message is stored all the same.
+    """
+    if resume and session_id is not None:
+        raise click.UsageError("--session and --continue exclude each other")
+    from redialog import models
+    from redialog.cli import chat as talk
+
+    if system:
+        _encodable(system)
+    chosen = models.choose(model, base_url, os.environ)
+    wanted = talk.Wanted(
+        session_id, resume, user_id, ttl, system or None, partial(_come_back, user_id, store)
+    )
+    _introduce(console, chosen, asked_for=model is not None)
+    talk.run(console, partial(_memory, **store), chosen, wanted)
+
+
+def _encodable(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise click.UsageError("--system is not in the encoding of this terminal") from None
+
+
+def _introduce(console: Console, model: object, *, asked_for: bool) -> None:
+    from redialog.models.demo import IS_NO_MODEL, DemoModel
+
+    if isinstance(model, DemoModel):
+        how = "for a real one: --model NAME, with OPENAI_API_KEY or OPENAI_BASE_URL"
+        why = "" if asked_for else "no model is configured; "
+        console.note(f"{why}the demo answers: {IS_NO_MODEL} ({how})")
+
+
+def _come_back(user_id: str | None, store: dict[str, Any], session_id: str) -> str:
+    """The command that continues a session; without the URL, which can hold a password."""
+    words = ["redialog", "chat", "--session", session_id]
+    if user_id is not None:
+        words += ["--user", user_id]
+    if store["namespace"] != "default":
+        words += ["--namespace", store["namespace"]]
+    if store["key_prefix"] is not None:
+        words += ["--key-prefix", store["key_prefix"]]
+    return shlex.join(words) + (" --url ..." if store["url"] is not None else "")
+
+
+@commands.command()
+@click.argument("session_id", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object, with all fields.")
+@_store_options
+@click.pass_obj
+def show(console: Console, /, *, session_id: str, as_json: bool, **store: Any) -> None:
+    """Print the session ID.
+
+    Damaged elements are marked and skipped. Control characters are written out, as in \\x1b.
+    """
+    from redialog.cli import show as shown
+
+    with _memory(**store) as memory:
+        shown.run(console, memory.session(session_id), as_json=as_json)

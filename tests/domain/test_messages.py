@@ -1,0 +1,179 @@
+"""`Message`: an immutable value with four roles."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from redialog import InvalidMessage, Message, ToolCall
+from tests.domain.tools import read
+
+AT = datetime(2025, 3, 1, 12, 30, 15, 123000, UTC)
+CALL = ToolCall("get_weather", {"city": "Zürich"}, "call_1")
+RICH: list[Message] = [
+    Message.user("Hello", id="m-1", name="ada", created_at=AT, metadata={"a": [1, 2.5, None]}),
+    Message.assistant("", tool_calls=[CALL]),
+    Message.tool("21C", tool_call_id="call_1", name="get_weather"),
+    Message.system([{"type": "text", "text": "Be brief."}]),
+    Message("developer", "Be brief."),  # type: ignore[arg-type]
+    read(b'{"type":"ai","data":{"content":"x","artifact":[1]},"redialog":{"at":5},"z":1}'),
+]
+DAMAGED = read(b"{", strict=False)
+
+
+@pytest.mark.parametrize(
+    ("make", "role"),
+    [
+        (Message.user, "user"),
+        (Message.assistant, "assistant"),
+        (Message.system, "system"),
+        (Message.tool, "tool"),
+    ],
+)
+def test_each_role_has_a_constructor_of_its_name(make: Callable[[str], Message], role: str) -> None:
+    """The four named constructors are short for the role as the first argument."""
+    assert make("Hi") == Message(role, "Hi")  # type: ignore[arg-type]
+    assert make("Hi").role == role
+    assert make("Hi").original_role is None
+
+
+@pytest.mark.parametrize(("given", "role"), [("developer", "system"), ("function", "tool")])
+def test_other_names_of_a_role_are_kept_beside_it(given: str, role: str) -> None:
+    """``developer`` and ``function`` become core roles, and the original can be read."""
+    message = Message(given, "Hi")  # type: ignore[arg-type]
+    assert (message.role, message.original_role) == (role, given)
+
+
+def test_everything_but_the_role_has_a_default() -> None:
+    """A message of a role alone is empty and has neither id nor time."""
+    message = Message("user")
+    assert (message.content, message.text, message.tool_calls) == ("", "", ())
+    assert message.id is message.name is message.tool_call_id is message.created_at is None
+    assert message.damage is None
+    assert (message.metadata, message.extra) == ({}, {})
+
+
+def test_text_joins_the_text_blocks() -> None:
+    """Of a content of blocks, `text` is what the text blocks and the bare texts say."""
+    content: Any = [
+        {"type": "text", "text": "A cat"},
+        {"type": "image_url", "image_url": {"url": "https://x.test/cat.png"}},
+        " and a dog.",
+    ]
+    message = Message.user(content)
+    assert message.text == "A cat and a dog."
+    assert message.content[2] == {"type": "text", "text": " and a dog."}
+
+
+def test_a_time_is_kept_in_utc_and_in_milliseconds() -> None:
+    """Any zone is taken; what is finer than a millisecond is cut off at once, not when stored."""
+    zone = timezone(timedelta(hours=-7))
+    given = datetime(2025, 3, 1, 12, 0, 0, 123_999, zone)
+    stamp = Message.user("x", created_at=given).created_at
+    assert stamp == datetime(2025, 3, 1, 19, 0, 0, 123_000, UTC)
+    assert stamp.tzinfo is UTC
+
+
+def test_an_empty_id_or_name_is_none() -> None:
+    """An empty text names nothing, so it is the same as no id, name or tool call id."""
+    message = Message("tool", "x", id="", name="", tool_call_id="")
+    assert message == Message("tool", "x")
+
+
+@pytest.mark.parametrize("message", RICH, ids=repr)
+def test_a_message_survives_pickling_and_copying(message: Message) -> None:
+    """A copy or a pickled message is equal, and so is all that only its element holds."""
+    copies = (pickle.loads(pickle.dumps(message)), copy.copy(message), copy.deepcopy(message))
+    for other in copies:
+        assert other == message
+        assert hash(other) == hash(message)
+        assert other.extra == message.extra
+        assert other.to_openai() == message.to_openai()
+
+
+def test_a_damaged_message_survives_pickling_with_its_error() -> None:
+    """The error that says what is damaged comes along."""
+    other = pickle.loads(pickle.dumps(DAMAGED))
+    assert other.role == "damaged"
+    assert str(other.damage) == str(DAMAGED.damage)
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["role", "content", "id", "name", "tool_calls", "created_at", "metadata", "_raw", "brand_new"],
+)
+def test_a_field_cannot_be_set(field: str) -> None:
+    """A message never changes; `replace` makes another one."""
+    message = Message.user("Hi")
+    with pytest.raises((AttributeError, TypeError)):
+        setattr(message, field, "other")
+    with pytest.raises((AttributeError, TypeError)):
+        delattr(message, field)
+    assert message == Message.user("Hi")
+
+
+def test_replace_changes_what_it_names_and_nothing_else() -> None:
+    """The original stays, and the copy differs in the named fields only."""
+    message = RICH[0]
+    other = message.replace(content="Bye", metadata={"b": 1})
+    assert (message.content, other.content, other.metadata) == ("Hello", "Bye", {"b": 1})
+    assert other.replace(content="Hello", metadata=message.metadata) == message
+    assert message.replace() == message
+
+
+def test_replacing_the_role_forgets_the_original_one() -> None:
+    """Whoever sets a role means that one, and not what the message was called before."""
+    message = Message("developer", "x")  # type: ignore[arg-type]
+    assert message.replace(id="1").original_role == "developer"
+    assert message.replace(role="user").original_role is None
+
+
+def test_extra_can_be_set() -> None:
+    """`replace(extra=...)` sets the further fields, as the stored message will have them."""
+    usage = {"usage_metadata": {"total_tokens": 7}}
+    assert Message.assistant("x").replace(extra=usage).extra == usage
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"role": "assistant"},
+        {"content": "Bye"},
+        {"id": "m-2"},
+        {"name": "eve"},
+        {"tool_calls": [CALL]},
+        {"tool_call_id": "call_9"},
+        {"created_at": AT + timedelta(milliseconds=1)},
+        {"metadata": {}},
+    ],
+    ids=str,
+)
+def test_messages_that_differ_in_a_field_are_not_equal(change: dict[str, object]) -> None:
+    """Equality looks at every field that a message is given."""
+    assert RICH[0].replace(**change) != RICH[0]
+    assert RICH[0] != "Hello"
+
+
+def test_equal_messages_have_equal_hashes() -> None:
+    """Messages can be members of sets, also those whose content is a list."""
+    first = Message.user([{"type": "text", "text": "x"}], metadata={"a": 1})
+    second = Message.user([{"type": "text", "text": "x"}], metadata={"a": 1})
+    assert len({first, second, *RICH, *RICH}) == 1 + len(RICH)
+
+
+def test_where_a_message_was_read_from_does_not_matter_for_equality() -> None:
+    """A message that was read equals the one that says the same and was never stored."""
+    assert read(b'{"type":"human","data":{"content":"Hi","id":"m-1"}}') == Message.user(
+        "Hi", id="m-1"
+    )
+
+
+def test_a_damaged_message_cannot_be_changed_into_another() -> None:
+    """What stands in the place of an unreadable element is no message to work on."""
+    with pytest.raises(InvalidMessage):
+        DAMAGED.replace(content="repaired")

@@ -1,0 +1,160 @@
+"""Windows against a slow reference, written from the definitions in `redialog.turns`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from redialog import Message, ToolCall
+from redialog.turns import newest_messages, newest_turns
+from tests.domain.tools import read
+
+KINDS: dict[str, Message] = {
+    "u": Message.user("u"),
+    "a": Message.assistant("a"),
+    "c": Message.assistant("", tool_calls=[ToolCall("f", {}, "1")]),
+    "t": Message.tool("t", tool_call_id="1"),
+    "s": Message.system("s"),
+    "d": read(b"{", strict=False),
+    "r": read({"type": "remove", "data": {"content": "", "id": "1"}}),
+}
+CONVERSATIONS = st.lists(st.sampled_from([*"uuacctttsdr"]), max_size=14).map("".join)
+
+
+def conversation(kinds: str) -> list[Message]:
+    """Messages, oldest first, one for each letter."""
+    return [KINDS[kind] for kind in kinds]
+
+
+def turn_starts(kinds: str) -> list[int]:
+    """Where turns start: at user messages that no user message stands right before."""
+    return [i for i, kind in enumerate(kinds) if kind == "u" and kinds[i - 1 : i] != "u"]
+
+
+def expected_messages(kinds: str, count: int) -> int:
+    """The longest window of at most ``count`` messages that splits no group, else the newest one.
+
+    No window begins at a tool message: it belongs to what stands before it. (Results without a
+    call are held together, too: the call could stand before the part that was read.)
+    """
+    starts = [i for i, kind in enumerate(kinds) if kind != "t"]
+    fitting = [i for i in starts if len(kinds) - i <= count]
+    if fitting or not starts:
+        return min(fitting, default=0)
+    return starts[-1] if kinds[starts[-1]] == "c" else starts[-1] + 1
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(CONVERSATIONS, st.integers(1, 6))
+@example("uuu", 1)
+@example("suaua", 2)
+@example("sss", 1)
+def test_the_newest_turns_of_a_whole_conversation(kinds: str, turns: int) -> None:
+    """The window starts where the k-th newest turn does, or is all of it where there are fewer."""
+    starts = turn_starts(kinds)
+    expected = starts[-turns] if len(starts) > turns else 0
+    assert newest_turns(conversation(kinds), turns, whole=True) == expected
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(CONVERSATIONS, CONVERSATIONS, st.integers(1, 6))
+def test_the_newest_turns_of_a_part(before: str, kinds: str, turns: int) -> None:
+    """From a part of the conversation the same window is found, or that more must be read."""
+    found = newest_turns(conversation(kinds), turns, whole=False)
+    whole = newest_turns(conversation(before + kinds), turns, whole=True)
+    if found is not None:
+        assert whole == len(before) + found
+    else:
+        # More is asked for only where the part does not show the end of one more turn.
+        assert len(turn_starts(kinds)) <= turns
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(CONVERSATIONS, st.integers(1, 8))
+@example("uct", 1)
+@example("ucttt", 2)
+@example("uttt", 1)
+@example("ttt", 2)
+def test_the_newest_messages_of_a_whole_conversation(kinds: str, count: int) -> None:
+    """The window is as long as it may be, or the newest group where that alone is longer."""
+    assert newest_messages(conversation(kinds), count, whole=True) == expected_messages(
+        kinds, count
+    )
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(CONVERSATIONS, CONVERSATIONS, st.integers(1, 8))
+def test_the_newest_messages_of_a_part(before: str, kinds: str, count: int) -> None:
+    """From a part of the conversation the same window is found, or that more must be read."""
+    found = newest_messages(conversation(kinds), count, whole=False)
+    whole = newest_messages(conversation(before + kinds), count, whole=True)
+    if found is not None:
+        assert whole == len(before) + found
+    else:
+        assert len(kinds) < count or set(kinds[-count:]) == {"t"}
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(CONVERSATIONS, st.integers(1, 8))
+def test_no_window_begins_inside_a_group(kinds: str, size: int) -> None:
+    """A provider rejects results without their call, so neither window starts with them."""
+    messages = conversation(kinds)
+    for start in (
+        newest_turns(messages, size, whole=True),
+        newest_messages(messages, size, whole=True),
+    ):
+        assert start is not None
+        first = kinds[start : start + 1]
+        call = kinds[:start].rstrip("t")[-1:]
+        assert first != "t" or call != "c"
+        assert 0 <= start <= len(kinds)
+        assert start < len(kinds) or not kinds
+
+
+@pytest.mark.parametrize(
+    ("kinds", "turns", "start"),
+    [
+        ("", 1, 0),
+        ("ua", 1, 0),
+        ("uaua", 1, 2),
+        ("suaua", 2, 0),
+        ("suaua", 1, 3),
+        ("uauua", 1, 2),
+        ("uausu", 1, 4),
+        ("uacttaua", 1, 6),
+        ("uactta", 1, 0),
+        ("uadua", 1, 3),
+    ],
+)
+def test_turns_by_example(kinds: str, turns: int, start: int) -> None:
+    """A few windows that can be checked by eye."""
+    assert newest_turns(conversation(kinds), turns, whole=True) == start
+
+
+@pytest.mark.parametrize(
+    ("kinds", "count", "start"),
+    [
+        ("", 3, 0),
+        ("uaua", 2, 2),
+        ("uaua", 9, 0),
+        ("uacttaua", 3, 5),
+        ("uacttaua", 4, 5),
+        ("uacttaua", 6, 2),
+        ("uactt", 1, 2),
+        ("uactt", 3, 2),
+    ],
+)
+def test_messages_by_example(kinds: str, count: int, start: int) -> None:
+    """A few windows that can be checked by eye: a call and its results stay together."""
+    assert newest_messages(conversation(kinds), count, whole=True) == start
+
+
+@pytest.mark.parametrize("function", [newest_turns, newest_messages])
+def test_only_a_part_can_be_too_short(function: Any) -> None:
+    """None means that more must be read, so it is never said of the whole conversation."""
+    for kinds in ("", "u", "t", "tt", "ct", "sss", "ua", "ddd"):
+        assert function(conversation(kinds), 2, whole=True) is not None
+    assert function([], 2, whole=False) is None
