@@ -188,14 +188,14 @@ class SessionPlan:
 
 
 def _append(
-    op: Op[write.Appended],
+    op: Op[int],
     given: Sequence[Message],
     token: _ids.Token,
     stored: list[Message],
     at: int,
 ) -> Op[list[Message]]:
-    done = yield from op
-    return stored if done.at == at else _stored(given, token, done.at)
+    written_at = yield from op
+    return stored if written_at == at else _stored(given, token, written_at)
 
 
 def _nothing() -> Op[list[Message]]:

@@ -10,17 +10,9 @@ from redialog import ChatMemory
 from tests.support.servers import Server
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """One server for a file of tests."""
-    with Server() as running:
-        yield running
-
-
 @pytest.fixture
 def url(server: Server) -> str:
     """The URL of an empty server."""
-    server.flush()
     return server.url
 
 

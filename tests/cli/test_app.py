@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from redialog.cli.app import commands
-from tests.cli.tools import MAIN, environment, run, start
+from tests.cli.tools import MAIN, run
 
 UNREACHABLE = "redis://127.0.0.1:1"
 
@@ -162,11 +161,3 @@ def test_standard_streams_can_be_missing() -> None:
     """A process without standard input and output ends in good order."""
     code = f"import os, sys; sys.stdin = sys.stdout = None\n{MAIN}"
     assert run("show", "s", "--url", UNREACHABLE, code=code).code == 4
-
-
-def test_the_environment_of_these_tests_is_clean() -> None:
-    """No variable of the developer's own decides what these tests see."""
-    assert not [n for n in environment() if n.startswith(("OPENAI", "REDI", "UPSTASH"))]
-    with start("--version") as process:
-        process.communicate()
-    assert sys.executable

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pty
 import select
-import signal
 import subprocess
 import sys
 import time
@@ -38,7 +37,8 @@ class Ended(NamedTuple):
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of a run: nothing of the developer's own but what Python needs."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return kept | {"PYTHONPATH": SOURCE, "PYTHONUTF8": "1", "TERM": "xterm-256color"} | (more or {})
+    fixed = {"PYTHONPATH": SOURCE, "PYTHONUTF8": "1", "TERM": "xterm-256color"}
+    return {**kept, **fixed, **(more or {})}
 
 
 def start(
@@ -82,12 +82,13 @@ class Terminal:
     Args:
         *args: of the command line.
         env: beyond `environment`.
+        before: code that the process runs first.
     """
 
-    def __init__(self, *args: str, env: Mapping[str, str] | None = None) -> None:
+    def __init__(self, *args: str, env: Mapping[str, str] | None = None, before: str = "") -> None:
         self._master, slave = pty.openpty()
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _IN_TERMINAL, *args],
+            [sys.executable, "-c", before + _IN_TERMINAL, *args],
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -97,6 +98,7 @@ class Terminal:
         os.close(slave)
         self.seen = ""
         """All that the screen has shown."""
+        self._expected = 0
 
     def __enter__(self) -> Self:
         return self
@@ -118,8 +120,7 @@ class Terminal:
     def expect(self, text: str) -> None:
         """Waits until ``text`` is on the screen, after what was expected before."""
         deadline = time.monotonic() + PATIENCE_S
-        start = getattr(self, "_expected", 0)
-        while (at := self.seen.find(text, start)) < 0:
+        while (at := self.seen.find(text, self._expected)) < 0:
             assert time.monotonic() < deadline, f"no {text!r} in {self.seen!r}"
             assert self._read(), f"it ended without {text!r}: {self.seen!r}"
         self._expected = at + len(text)
@@ -129,10 +130,6 @@ class Terminal:
         while self._read():
             pass
         return self._process.wait(PATIENCE_S)
-
-    def signal(self, number: signal.Signals) -> None:
-        """Sends a signal to the process."""
-        self._process.send_signal(number)
 
     def _read(self) -> bool:
         ready, _, _ = select.select([self._master], [], [], PATIENCE_S)

@@ -26,6 +26,7 @@ class Endpoint:
     Attributes:
         requests: the bodies that came in.
         keys: their ``Authorization`` headers.
+        arrived: set by the first.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Endpoint:
     ) -> None:
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
+        self.arrived = threading.Event()
         self.steps, self.status, self.error = steps, status, error or {}
         endpoint = self
 
@@ -68,6 +70,7 @@ class Endpoint:
         body = handler.rfile.read(int(handler.headers["Content-Length"]))
         self.requests.append(json.loads(body))
         self.keys.append(handler.headers.get("Authorization", ""))
+        self.arrived.set()
         handler.send_response(self.status)
         if self.status != 200:
             text = json.dumps({"error": self.error}).encode()

@@ -5,26 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-import msgspec
-
 from redialog import replies
-from redialog.effect import Op
+from redialog.effect import Argument, Op
 from redialog.errors import IdempotencyMismatch
 from redialog.keys import SessionKeys
 from redialog.ops._scripts import TOKEN_TTL_MS, mutate
-
-
-class Appended(msgspec.Struct, frozen=True):
-    """What an append did.
-
-    Attributes:
-        length: number of messages in the session after it.
-        at: when its messages were made, ms since the epoch; of the first time, where it was
-            sent again.
-    """
-
-    length: int
-    at: int
 
 
 def append(
@@ -35,7 +20,7 @@ def append(
     digest: str,
     at: int,
     ttl_ms: int | None,
-) -> Op[Appended]:
+) -> Op[int]:
     """Adds messages at the new end of a session, exactly once for a token.
 
     Args:
@@ -46,6 +31,9 @@ def append(
         at: when they were made, ms since the epoch.
         ttl_ms: the TTL that the session gets; None leaves a running one alone.
 
+    Returns:
+        When they were made; of the first time, where the append was sent again.
+
     Raises:
         IdempotencyMismatch: the token was used for other messages.
         RedialogError: the server refused the write; nothing was stored.
@@ -53,15 +41,15 @@ def append(
     Cost: 1 round trip; grows with the elements, not with the session.
     """
     ttl = b"" if ttl_ms is None else ttl_ms
-    head = [ttl, digest, at, TOKEN_TTL_MS, keys.owner or b"", keys.member]
+    head: list[Argument] = [f"{digest}:{at}", TOKEN_TTL_MS, ttl, keys.owner or b"", keys.member]
     _, answer = yield from mutate("append", keys, token, [*head, *elements])
-    length, stored_digest, stored_at = replies.text(answer).decode().split(":")
-    if stored_digest != digest:
+    written, _, written_at = replies.text(answer).decode().partition(":")
+    if written != digest:
         raise IdempotencyMismatch(
             "this idempotency key was used for other messages within the last minute; nothing was "
             "stored. Use a new key for each append",
         )
-    return Appended(int(length), int(stored_at))
+    return int(written_at)
 
 
 def clear(keys: SessionKeys, *, token: str) -> Op[int]:

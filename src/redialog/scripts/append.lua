@@ -2,34 +2,30 @@
 --
 -- KEYS[1] log       list, newest first
 -- KEYS[2] meta      hash of companions
--- KEYS[3] op        text: what the operation answered, kept for a minute
+-- KEYS[3] op        text: what this operation wrote, kept for a minute
 -- KEYS[4] sessions  sorted set, the catalogue; absent where it lies in another slot
 -- KEYS[5] user      sorted set, the user's catalogue; absent without a user
 --
--- ARGV[1] ttl       milliseconds, or '' to leave a running one alone
--- ARGV[2] digest    of the elements
--- ARGV[3] at        when the caller made the elements, ms
--- ARGV[4] token_ttl milliseconds
--- ARGV[5] owner     user id, or ''
--- ARGV[6] member    the session in the catalogue
--- ARGV[7..] elements, oldest first
+-- ARGV[1] written   "digest:at" of the elements, for the token
+-- ARGV[2] token_ttl milliseconds
+-- ARGV[3] ttl       milliseconds, or '' to leave a running one alone
+-- ARGV[4] owner     user id, or ''
+-- ARGV[5] member    the session in the catalogue
+-- ARGV[6..] elements, oldest first
 --
--- Returns {0, "length:digest:at"}, or {1, the same of the first time} where the token was seen.
+-- Returns {0, written}, or {1, what was written the first time} where the token was seen.
 -- Errors: OWNER (the session is another user's), VERSION (a newer layout), WRONGTYPE, OOM,
--- READONLY. All of them come before the first change: reads check the types, and Redis refuses
--- the first write of a script where it may not write.
+-- READONLY. None of them leaves anything behind: Redis refuses the first write of a script where it
+-- may not write, and that write is the token's; what can fail after it takes it back.
 
 local log, meta, op, sessions, user = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local ttl, owner, member = ARGV[1], ARGV[5], ARGV[6]
-local FIRST, CHUNK, LAYOUT = 7, 1000, 1
-
-local seen = redis.call('GET', op)
-if seen then
-  return {1, seen}
-end
+local ttl, owner, member = ARGV[3], ARGV[4], ARGV[5]
+local FIRST, CHUNK, LAYOUT = 6, 1000, 1
 
 -- Companions speak for the log that they were written for. Another client can have deleted it and
 -- started a new one under the same key: then its oldest element is another.
+local kept = redis.call('HMGET', meta, 'layout', 'anchor', 'owner')
+local stale = false
 local function anchor()
   local oldest = redis.call('LINDEX', log, -1)
   if not oldest then
@@ -38,34 +34,53 @@ local function anchor()
   return #oldest .. ':' .. redis.sha1hex(oldest:sub(1, 512) .. oldest:sub(-512))
 end
 
-local length = redis.call('LLEN', log)
-local kept = redis.call('HMGET', meta, 'layout', 'anchor', 'owner')
-local stale = false
-if kept[1] then
-  if tonumber(kept[1]) > LAYOUT then
-    return redis.error_reply('VERSION ' .. kept[1])
-  end
-  stale = length == 0 or kept[2] ~= anchor()
-  if not stale and kept[3] and owner ~= '' and kept[3] ~= owner then
-    return redis.error_reply('OWNER')
-  end
+local seen = redis.call('SET', op, ARGV[1], 'PX', ARGV[2], 'NX', 'GET')
+if seen then
+  return {1, seen}
 end
-if user then
-  redis.call('ZSCORE', user, member)
+local function refused(why)
+  redis.call('DEL', op)
+  return why
 end
 
+if kept[1] then
+  if tonumber(kept[1]) > LAYOUT then
+    return refused(redis.error_reply('VERSION ' .. kept[1]))
+  end
+  stale = kept[2] ~= anchor()
+  if not stale and kept[3] and owner ~= '' and kept[3] ~= owner then
+    return refused(redis.error_reply('OWNER'))
+  end
+end
+
+local added, now = 0, nil
 if sessions then
-  -- The first change: it is the one to fail where its key has another type.
   local time = redis.call('TIME')
-  local now = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
-  redis.call('ZADD', sessions, now, member)
+  now = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
   if user then
-    redis.call('ZADD', user, now, member)
+    local found = redis.pcall('ZSCORE', user, member)
+    if type(found) == 'table' and found.err then
+      return refused(found)
+    end
+  end
+  added = redis.pcall('ZADD', sessions, now, member)
+  if type(added) == 'table' then
+    return refused(added)
   end
 end
 for i = FIRST, #ARGV, CHUNK do
-  length = redis.call('LPUSH', log, unpack(ARGV, i, math.min(i + CHUNK - 1, #ARGV)))
+  local length = redis.pcall('LPUSH', log, unpack(ARGV, i, math.min(i + CHUNK - 1, #ARGV)))
+  if type(length) == 'table' then
+    if added == 1 then
+      redis.call('ZREM', sessions, member)
+    end
+    return refused(length)
+  end
 end
+if user then
+  redis.call('ZADD', user, now, member)
+end
+
 if stale then
   redis.call('UNLINK', meta)
 end
@@ -85,7 +100,4 @@ if ttl ~= '' then
     redis.call('PEXPIRE', meta, ttl)
   end
 end
-
-local answer = string.format('%d:%s:%s', length, ARGV[2], ARGV[3])
-redis.call('SET', op, answer, 'PX', ARGV[4])
-return {0, answer}
+return {0, ARGV[1]}

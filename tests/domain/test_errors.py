@@ -1,0 +1,142 @@
+"""The tree of errors: as drawn, importable, and whole after pickling."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+import re
+from collections.abc import Callable
+
+import pytest
+
+import redialog
+from redialog import errors
+from redialog.errors import RedialogError, TransportError
+
+ALL: dict[str, type[RedialogError]] = {
+    name: kind
+    for name, kind in vars(errors).items()
+    if inspect.isclass(kind) and issubclass(kind, RedialogError)
+}
+MADE: list[RedialogError] = [
+    errors.MessageTooLarge(size=9_000_000, limit=8_000_000),
+    errors.MissingExtra(extra="cli", purpose="the command line"),
+    errors.CorruptElement(key="chat:1", position=-3, reason="it is not JSON"),
+    errors.WrongType("the key holds a hash", code="WRONGTYPE", key="chat:1"),
+    errors.OutOfMemory("full", code="OOM"),
+    errors.ConnectError("cannot connect", address="redis://h:1/0"),
+    errors.ReplyTimeout("no reply", address="redis://h:1/0", maybe_applied=True),
+    errors.ConnectionLost("cut", address="redis://h:1/0", maybe_applied=True).in_doubt("t1"),
+    errors.IdempotencyMismatch("used for others"),
+]
+SPECIAL = (errors.MessageTooLarge, errors.MissingExtra, errors.CorruptElement)
+MADE += [kind(f"what happened: {name}") for name, kind in ALL.items() if kind not in SPECIAL]
+
+
+def drawn() -> dict[str, tuple[str | None, str | None]]:
+    """Of the tree in the module's docstring: name -> parent, builtin that it is too."""
+    assert errors.__doc__ is not None
+    found: dict[str, tuple[str | None, str | None]] = {}
+    path: list[str] = []
+    for line in errors.__doc__.splitlines():
+        match = re.match(r"^    ((?:[│ ]   )*)(?:[├└]── )?([A-Z]\w+)(?: \((\w+)\))?(?:  |$)", line)
+        if not match:
+            continue
+        depth = (match.start(2) - 4) // 4
+        del path[depth:]
+        found[match[2]] = (path[-1] if path else None, match[3])
+        path.append(match[2])
+    return found
+
+
+def test_the_tree_is_drawn_as_it_is() -> None:
+    """The docstring of the module shows each class under its parent, with its builtin."""
+    assert drawn().keys() == ALL.keys()
+    for name, (parent, builtin) in drawn().items():
+        bases = {base.__name__ for base in ALL[name].__bases__}
+        assert bases == {parent or "Exception"} | ({builtin} if builtin else set()), name
+
+
+def test_every_error_can_be_imported_from_the_package() -> None:
+    """A caller needs one import to catch any of them."""
+    for name, kind in ALL.items():
+        assert name in redialog.__all__
+        assert getattr(redialog, name) is kind
+
+
+@pytest.mark.parametrize("error", MADE, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(
+    "again",
+    [
+        lambda error: pickle.loads(pickle.dumps(error)),
+        lambda error: pickle.loads(pickle.dumps(error, 2)),
+        copy.copy,
+        copy.deepcopy,
+    ],
+)
+def test_an_error_survives_pickling_and_copying(
+    error: RedialogError, again: Callable[[RedialogError], RedialogError]
+) -> None:
+    """Class, text and all attributes arrive in another process."""
+    other = again(error)
+    assert type(other) is type(error)
+    assert str(other) == str(error)
+    assert other.args == error.args
+    assert vars(other) == vars(error)
+    for name in type(error).__annotations__:
+        assert getattr(other, name) == getattr(error, name)
+
+
+def test_builtin_relations() -> None:
+    """Code that knows nothing of this library still catches what it expects."""
+    builtin = {
+        ValueError: errors.ConfigurationError,
+        ImportError: errors.MissingExtra,
+        ConnectionError: errors.TransportError,
+        TimeoutError: errors.ReplyTimeout,
+    }
+    for theirs, ours in builtin.items():
+        assert issubclass(ours, theirs)
+        assert {k for k in ALL.values() if issubclass(k, theirs)} == {
+            k for k in ALL.values() if issubclass(k, ours)
+        }
+
+
+def test_texts_are_made_of_the_fields() -> None:
+    """The text says what a person needs, without looking at attributes."""
+    assert "9,000,000" in str(MADE[0])
+    assert "8,000,000" in str(MADE[0])
+    assert "pip install 'redialog[cli]'" in str(MADE[1])
+    assert "'chat:1'" in str(MADE[2])
+    assert "it is not JSON" in str(MADE[2])
+
+
+RETRYABLE = {"TransportError", "ConnectError", "ReplyTimeout", "ConnectionLost"}
+RETRYABLE |= {"OutOfMemory", "ReadOnly"}
+
+
+def test_which_errors_can_be_retried() -> None:
+    """A retry helps against a missing answer and a server's passing state, and nothing else."""
+    assert {name for name, kind in ALL.items() if kind.retryable} == RETRYABLE
+
+
+def test_a_transport_error_is_not_in_doubt_by_itself() -> None:
+    """Without word from the transport, nothing was sent."""
+    error = TransportError("x")
+    assert (error.maybe_applied, error.token, error.address) == (False, None, "")
+
+
+def test_in_doubt_adds_the_token() -> None:
+    """The error of a write that may have happened says how to send it again safely."""
+    error = errors.ReplyTimeout("no reply", address="redis://h:1/0", maybe_applied=True)
+    doubt = error.in_doubt("t123")
+    assert type(doubt) is errors.ReplyTimeout
+    assert (doubt.maybe_applied, doubt.token, doubt.address) == (True, "t123", "redis://h:1/0")
+    assert "idempotency_key='t123'" in str(doubt)
+    assert str(error) == "no reply"
+    assert error.token is None
+    # Once more changes the token, and does not repeat the advice.
+    again = doubt.in_doubt("t456")
+    assert str(again).count("idempotency_key") == 1
+    assert "t456" in str(again)

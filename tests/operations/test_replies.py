@@ -1,0 +1,167 @@
+"""Error replies become typed errors, and replies are the same whatever the protocol."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from redialog import (
+    AuthError,
+    CrossSlot,
+    DataError,
+    OutOfMemory,
+    OwnerMismatch,
+    PermissionDenied,
+    ReadOnly,
+    RedialogError,
+    ServerError,
+    UnknownVersion,
+    WrongType,
+    replies,
+)
+from redialog.effect import CommandError, Op
+from redialog.ops import read, session, write
+from tests.operations.tools import OWN, play
+
+SECRET = "locker code 4417"
+CODES: list[tuple[str, type[RedialogError], bool]] = [
+    ("OOM", OutOfMemory, True),
+    ("READONLY", ReadOnly, True),
+    ("NOPERM", PermissionDenied, False),
+    ("CROSSSLOT", CrossSlot, False),
+    ("WRONGTYPE", WrongType, False),
+    ("OWNER", OwnerMismatch, False),
+    ("VERSION", UnknownVersion, False),
+    ("NOAUTH", AuthError, False),
+    ("WRONGPASS", AuthError, False),
+    ("ERR", ServerError, False),
+    ("NOREPLICAS", ServerError, False),
+    ("SOMETHING", ServerError, False),
+]
+OPERATIONS: dict[str, Callable[[], Op[Any]]] = {
+    "append": lambda: write.append(
+        OWN, [SECRET.encode()], token="t", digest="d", at=1, ttl_ms=None
+    ),
+    "clear": lambda: write.clear(OWN, token="t"),
+    "expire": lambda: write.expire(OWN, "persist", token="t"),
+    "count": lambda: read.count(OWN.log),
+    "window of turns": lambda: read.window_of_turns(OWN.log, 3, strict=False),
+    "window of messages": lambda: read.window_of_messages(OWN.log, 3, strict=False),
+    "page": lambda: read.page(OWN.log, read.Cursor(), strict=False),
+    "everything": lambda: read.everything(OWN.log, strict=False),
+    "info": lambda: session.info(OWN),
+    "latest": lambda: session.latest([OWN.sessions]),
+    "ping": session.ping,
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize(("code", "kind", "retryable"), CODES)
+def test_an_error_reply_becomes_a_typed_error(
+    name: str, code: str, kind: type[RedialogError], retryable: bool
+) -> None:
+    """Every operation raises the same class for the same code, without the server's own text."""
+    op = OPERATIONS[name]()
+    commands = next(op).commands
+    refused = CommandError(code, f"Error running script: {SECRET}")
+    with pytest.raises(kind) as caught:
+        try:
+            op.send([refused] * len(commands))
+        except StopIteration:
+            raise AssertionError("the error was taken for a reply") from None
+        # Looks for the key of a wrong type.
+        op.send([b"none"] * 4)
+    error = caught.value
+    assert type(error) is kind
+    assert error.retryable is retryable
+    assert SECRET not in f"{error}{error!r}{error.args}{vars(error)}"
+    assert SECRET.encode() not in pickle.dumps(error)
+    if isinstance(error, ServerError):
+        assert error.code == code
+
+
+def test_what_the_user_may_not_do_inside_a_script() -> None:
+    """A script reports an ACL failure as a plain error; it is a refused permission all the same."""
+    text = "ACL failure in script: user has no permissions to access the key"
+    with pytest.raises(PermissionDenied):
+        replies.checked(CommandError("ERR", text), b"chat")
+
+
+def test_a_key_that_is_no_text_can_be_shown() -> None:
+    """Keys are bytes; those that are not UTF-8 are escaped in the error."""
+    assert r"\xff" in str(replies.error(CommandError("ERR"), b"chat\xff"))
+
+
+@pytest.mark.parametrize("reply", [5, b"5", "5"])
+def test_integers(reply: Any) -> None:
+    """Numbers arrive as such, or as text from proxies."""
+    assert replies.integer(reply) == 5
+
+
+@pytest.mark.parametrize("reply", [None, [], {}, 1.5j])
+def test_what_is_no_integer(reply: Any) -> None:
+    """Another type where a number was expected is a typed error."""
+    with pytest.raises(DataError):
+        replies.integer(reply)
+
+
+def test_texts() -> None:
+    """Text arrives as bytes, or decoded by a client's setting or by REST."""
+    assert replies.text("é") == replies.text("é".encode()) == "é".encode()
+    assert replies.texts(["a", b"b"]) == [b"a", b"b"]
+    assert replies.texts((b"a",)) == [b"a"]
+    assert replies.optional_texts([None, "a", b"b"]) == [None, b"a", b"b"]
+    for bad in (None, 5, [1]):
+        with pytest.raises(DataError):
+            replies.text(bad)
+        with pytest.raises(DataError):
+            replies.texts(bad)
+
+
+@pytest.mark.parametrize("reply", [b"1700000000123", "1700000000123", 1700000000123.0, 1.7e12])
+def test_scores(reply: Any) -> None:
+    """A score is text in RESP2 and a float in RESP3."""
+    assert replies.score(reply) == int(float(reply))
+    assert replies.score(None) is None
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        [b"a", b"1", b"b", b"2"],
+        ["a", "1", "b", "2"],
+        ["a", 1, "b", 2],
+        [[b"a", 1.0], [b"b", 2.0]],
+        [(b"a", 1.0), (b"b", 2.0)],
+        [["a", "1"], ["b", "2"]],
+    ],
+    ids=repr,
+)
+def test_members_with_scores(reply: Any) -> None:
+    """Flat in RESP2 and REST, pairs in RESP3."""
+    assert replies.scored(reply) == [(b"a", 1), (b"b", 2)]
+    assert replies.scored([]) == []
+
+
+LATEST = [
+    ([], [], None),
+    ([b"a", b"5"], [], "a"),
+    ([b"a", b"5"], [b"b", b"7"], "b"),
+    ([[b"a", 9.0]], [[b"b", 7.0]], "a"),
+    (["a", "5"], ["é", "7"], "é"),
+]
+
+
+@pytest.mark.parametrize(("first", "second", "newest"), LATEST)
+def test_latest_takes_the_newest_of_all_buckets(first: Any, second: Any, newest: Any) -> None:
+    """One round trip for all buckets, one short read each."""
+    [batch], found = play(session.latest([b"one", b"two"]), [first, second])
+    assert found == newest
+    assert batch.token is None
+    assert batch.commands == (
+        (b"ZRANGE", b"one", -1, -1, b"WITHSCORES"),
+        (b"ZRANGE", b"two", -1, -1, b"WITHSCORES"),
+    )

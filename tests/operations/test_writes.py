@@ -1,0 +1,200 @@
+"""Operations that write: one script call, the same one again where the server lost the script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from redialog import IdempotencyMismatch, OwnerMismatch, ServerError, UnknownVersion, WrongType
+from redialog.effect import CommandError, Op
+from redialog.keys import SessionKeys
+from redialog.ops import write
+from redialog.ops.write import Appended
+from tests.operations.tools import (
+    ALONE,
+    NOSCRIPT,
+    OWN,
+    SHARED,
+    arguments_of,
+    element,
+    keys_of,
+    play,
+    script_name,
+)
+
+TOKEN = "t0123"
+DIGEST = "d" * 32
+ANSWER = f"2:{DIGEST}:1700".encode()
+
+
+def append(keys: SessionKeys = OWN, ttl_ms: int | None = 60_000) -> Op[Appended]:
+    """An append of two messages."""
+    return write.append(
+        keys, [element(1), element(2)], token=TOKEN, digest=DIGEST, at=1700, ttl_ms=ttl_ms
+    )
+
+
+def clear(keys: SessionKeys = OWN) -> Op[int]:
+    """A clear."""
+    return write.clear(keys, token=TOKEN)
+
+
+def expire(keys: SessionKeys = OWN) -> Op[bool]:
+    """A new ttl."""
+    return write.expire(keys, 60_000, token=TOKEN)
+
+
+Operation = Callable[[SessionKeys], Op[Any]]
+WRITES: list[tuple[Operation, Any, Any]] = [
+    (append, [0, ANSWER], Appended(2, 1700)),
+    (clear, [0, 7], 7),
+    (expire, [0, 1], True),
+]
+each_write = pytest.mark.parametrize(("op", "answer", "result"), WRITES)
+
+
+@each_write
+@pytest.mark.parametrize("keys", [OWN, ALONE], ids=["with a user", "without"])
+def test_a_write_is_one_script_call(
+    op: Operation, answer: Any, result: Any, keys: SessionKeys
+) -> None:
+    """One round trip, as the docstring's cost says, with all keys of the session and its token."""
+    [batch], found = play(op(keys), [answer])
+    assert found == result
+    assert batch.token == TOKEN
+    [command] = batch.commands
+    assert command[0] == b"EVALSHA"
+    assert script_name(command) == op.__name__  # type: ignore[attr-defined]
+    users = [] if keys.user is None else [keys.user]
+    assert keys_of(command) == (keys.log, keys.meta, keys.op(TOKEN), keys.sessions, *users)
+
+
+@each_write
+def test_a_write_that_was_seen_before_answers_the_same(
+    op: Operation, answer: Any, result: Any
+) -> None:
+    """Whether it was done now or by an earlier send, the caller sees no difference."""
+    assert play(op(OWN), [[1, answer[1]]])[1] == result
+
+
+@each_write
+@pytest.mark.parametrize("keys", [OWN, ALONE, SHARED], ids=["user", "alone", "shared"])
+def test_a_lost_script_is_sent_with_its_text(
+    op: Operation, answer: Any, result: Any, keys: SessionKeys
+) -> None:
+    """After a restart the same calls are made once more: same keys, arguments, token, order."""
+    together = keys.together
+    lost = [NOSCRIPT] if together else [NOSCRIPT, NOSCRIPT]
+    reply = [answer] if together else [1, answer]
+    (first, second), found = play(op(keys), lost, reply)
+    assert found == result
+    assert first.token == second.token == TOKEN
+    for before, after in zip(first.commands, second.commands, strict=True):
+        assert (before[0], after[0]) == (b"EVALSHA", b"EVAL")
+        assert script_name(before) == script_name(after)
+        assert before[2:] == after[2:]
+
+
+@each_write
+def test_a_script_is_loaded_once_only(op: Operation, answer: Any, result: Any) -> None:
+    """Where even the text is answered with NOSCRIPT, that is an error and no loop."""
+    with pytest.raises(ServerError):
+        play(op(OWN), [NOSCRIPT], [NOSCRIPT])
+
+
+def test_a_shared_log_is_noted_first() -> None:
+    """The catalogue of a shared log lies in another slot: noted before, in the same batch."""
+    [batch], found = play(append(SHARED), [1, [0, ANSWER]])
+    note, call = batch.commands
+    assert found == Appended(2, 1700)
+    assert (script_name(note), script_name(call)) == ("note", "append")
+    assert keys_of(note) == (SHARED.sessions, SHARED.user)
+    assert arguments_of(note) == (SHARED.member,)
+    assert keys_of(call) == (SHARED.log, SHARED.meta, SHARED.op(TOKEN))
+    alone = [NOSCRIPT, [1, ANSWER]]
+    assert play(append(SHARED), alone, [1, [1, ANSWER]])[1] == found
+
+
+def test_a_note_that_fails_costs_nothing_but_the_note() -> None:
+    """The messages are stored; the next write notes the session again."""
+    refused = CommandError("WRONGTYPE", "Operation against a key")
+    assert play(append(SHARED), [refused, [0, ANSWER]])[1] == Appended(2, 1700)
+
+
+def test_the_arguments_of_an_append() -> None:
+    """TTL, digest, time, the token's life, owner, member, and the elements oldest first."""
+    [batch], _ = play(append(), [[0, ANSWER]])
+    elements = (element(1), element(2))
+    head = (60_000, DIGEST, 1700, 60_000, b"ada", b"chat")
+    assert arguments_of(batch.commands[0]) == (*head, *elements)
+    [batch], _ = play(append(ALONE, None), [[0, ANSWER]])
+    assert arguments_of(batch.commands[0])[:6] == (b"", DIGEST, 1700, 60_000, b"", b"chat")
+
+
+def test_the_time_of_the_first_send_is_answered() -> None:
+    """Where an append had been stored before, its messages have that time."""
+    answer = [1, f"5:{DIGEST}:900".encode()]
+    assert play(append(), [answer])[1] == Appended(5, 900)
+    assert play(append(), [[1, f"5:{DIGEST}:900"]])[1] == Appended(5, 900)
+
+
+def test_a_token_used_for_something_else() -> None:
+    """Other messages under the same key are refused, with nothing of them in the error."""
+    with pytest.raises(IdempotencyMismatch) as caught:
+        play(append(), [[1, b"2:" + b"e" * 32 + b":1700"]])
+    assert DIGEST not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("ttl", "activity", "arguments"),
+    [
+        (5000, False, (5000, b"chat", 60_000, 0)),
+        ("persist", False, ("persist", b"chat", 60_000, 0)),
+        (None, True, ("", b"chat", 60_000, 1)),
+    ],
+)
+def test_the_arguments_of_an_expire(ttl: Any, activity: bool, arguments: tuple[Any, ...]) -> None:
+    """A ttl, its removal, or neither; and whether it counts as activity."""
+    op = write.expire(OWN, ttl, token=TOKEN, activity=activity)
+    [batch], found = play(op, [[0, 0]])
+    assert found is False
+    assert arguments_of(batch.commands[0]) == arguments
+
+
+@each_write
+@pytest.mark.parametrize(
+    ("kinds", "culprit"),
+    [
+        ([b"hash", b"none", b"none", b"none"], OWN.log),
+        ([b"list", b"string", b"zset", b"zset"], OWN.meta),
+        (["list", "hash", "set", "zset"], OWN.sessions),
+        ([b"list", b"hash", b"zset", b"stream"], OWN.user),
+    ],
+)
+def test_a_wrong_type_names_the_key(
+    op: Operation, answer: Any, result: Any, kinds: list[Any], culprit: bytes
+) -> None:
+    """One more round trip finds which of the session's keys holds something else, and what."""
+    with pytest.raises(WrongType) as caught:
+        play(op(OWN), [CommandError("WRONGTYPE", "Operation against a key")], kinds)
+    assert repr(culprit.decode()) in str(caught.value)
+    assert vars(caught.value)["key"] == culprit.decode()
+
+
+@each_write
+def test_a_wrong_type_that_is_gone_is_still_one(op: Operation, answer: Any, result: Any) -> None:
+    """Where no culprit is found any more, or TYPE is forbidden, the error is the same kind."""
+    wrong = [CommandError("WRONGTYPE", "x")]
+    for kinds in ([b"none"] * 4, [CommandError("NOPERM", "x")] * 4):
+        with pytest.raises(WrongType, match="companion"):
+            play(op(OWN), wrong, kinds)
+
+
+@pytest.mark.parametrize(("code", "kind"), [("OWNER", OwnerMismatch), ("VERSION", UnknownVersion)])
+def test_errors_of_the_script_itself(code: str, kind: type[Exception]) -> None:
+    """What the script reports becomes a typed error that names the session's key."""
+    with pytest.raises(kind) as caught:
+        play(append(), [CommandError(code, "2")])
+    assert repr(OWN.log.decode()) in str(caught.value)

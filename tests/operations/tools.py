@@ -1,0 +1,89 @@
+"""Drives operations by hand: replies in, batches and the result out. No server, no client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from redialog import Message, codec, scripts
+from redialog.effect import Batch, CommandError, Op, Replies
+from redialog.keys import OwnLayout, SharedLayout
+
+T = TypeVar("T")
+
+OWN = OwnLayout("n").session("chat", "ada")
+ALONE = OwnLayout("n").session("chat")
+SHARED = SharedLayout("n", "").session("chat", "ada")
+NOSCRIPT = CommandError("NOSCRIPT", "No matching script. Please use EVAL.")
+
+
+def play(op: Op[T], *replies: Replies) -> tuple[list[Batch], T]:
+    """The batches that an operation yields for these replies, and what it returns.
+
+    Each reply must be asked for, and none more.
+    """
+    batches: list[Batch] = []
+    waiting = list(replies)
+    try:
+        batch = next(op)
+        while True:
+            batches.append(batch)
+            assert waiting, f"one more batch than expected: {batch}"
+            reply = waiting.pop(0)
+            assert len(reply) == len(batch.commands), "one reply for each command"
+            batch = op.send(reply)
+    except StopIteration as stop:
+        assert not waiting, f"{len(waiting)} replies were not asked for"
+        return batches, stop.value
+
+
+def answered(
+    op: Op[T], answer: Callable[[Batch], Replies], *, most: int = 100
+) -> tuple[list[Batch], T]:
+    """The same, where the replies follow from the batches."""
+    batches: list[Batch] = []
+    try:
+        batch = next(op)
+        while True:
+            batches.append(batch)
+            assert len(batches) <= most, "the operation does not end"
+            batch = op.send(answer(batch))
+    except StopIteration as stop:
+        return batches, stop.value
+
+
+def element(number: int, role: Any = "user", content: str | None = None) -> bytes:
+    """A stored message whose text and id tell its number."""
+    message = Message(role, f"m{number}" if content is None else content)
+    return codec.element(codec.stored(message, f"id-{number}", 1_700_000_000_000 + number))
+
+
+def lrange(newest_first: Sequence[bytes], batch: Batch) -> list[list[bytes]]:
+    """The reply of a list to a batch of one LRANGE."""
+    [(name, _, start, stop)] = batch.commands
+    assert name == b"LRANGE"
+    assert isinstance(start, int)
+    assert isinstance(stop, int)
+    size = len(newest_first)
+    first = max(start + size, 0) if start < 0 else start
+    last = stop + size if stop < 0 else stop
+    return [list(newest_first[first : last + 1])]
+
+
+def script_name(command: Sequence[Any]) -> str:
+    """Which script a command runs, by digest or by text."""
+    for name in ("append", "clear", "expire", "note"):
+        script = scripts.get(name)
+        if command[:2] in ((b"EVALSHA", script.sha), (b"EVAL", script.body)):
+            return name
+    raise AssertionError(f"no script: {command[:2]}")
+
+
+def keys_of(command: Sequence[Any]) -> tuple[Any, ...]:
+    """The keys of a script's call."""
+    return tuple(command[3 : 3 + command[2]])
+
+
+def arguments_of(command: Sequence[Any]) -> tuple[Any, ...]:
+    """The arguments of a script's call."""
+    return tuple(command[3 + command[2] :])
