@@ -260,8 +260,9 @@ def test_a_turn_that_cannot_be_stored_is_told() -> None:
             gone.set()
             _, err = process.communicate()
     assert process.returncode == 4
-    assert "the last turn is not stored" in err
-    assert "cannot connect" in err
+    # A request went into the dead connection: from here one cannot know.
+    assert "the last turn may not be stored" in err
+    assert "idempotency_key" not in err
 
 
 CALL = ToolCall("f", {}, "1")

@@ -131,6 +131,22 @@ class Terminal:
             pass
         return self._process.wait(PATIENCE_S)
 
+    def interrupt(self) -> int:
+        """Types Ctrl-C at the prompt and reads to the end; the exit code.
+
+        Again and again, as a person would: one that comes after readline has shown the prompt and
+        before it waits for keys is noticed only with the next key (CPython 3.11).
+        """
+        deadline = time.monotonic() + PATIENCE_S
+        while self._process.poll() is None:
+            assert time.monotonic() < deadline, f"it goes on after {self.seen!r}"
+            self.type("\x03")
+            while select.select([self._master], [], [], 1)[0] and self._read():
+                pass
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(1)
+        return self._process.wait()
+
     def _read(self) -> bool:
         ready, _, _ = select.select([self._master], [], [], PATIENCE_S)
         assert ready, f"nothing more came after {self.seen!r}"

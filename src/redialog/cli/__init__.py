@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib.util import find_spec
 
@@ -21,6 +22,12 @@ def main() -> None:
         missing = MissingExtra(extra="cli", purpose="the command line")
         sys.stderr.write(f"redialog: {missing}\n")
         sys.exit(1)
-    from redialog.cli.app import run
+    try:
+        from redialog.cli.app import run
 
-    sys.exit(run())
+        code = run()
+    except KeyboardInterrupt:
+        code = 130
+    # One Ctrl-C too many, while the interpreter ends, would leave a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)

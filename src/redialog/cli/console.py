@@ -124,13 +124,15 @@ class Console:
             return
         if sys.stdout is None:
             raise OutputLost(None)
+        # First, since Ctrl-C can come as soon as the text is seen.
+        self._in_line = not text.endswith("\n")
         try:
             sys.stdout.write(text)
             sys.stdout.flush()
         except OSError as error:
+            self._in_line = False
             _abandon(sys.stdout)
             raise OutputLost(error) from error
-        self._in_line = not text.endswith("\n")
 
     def end_line(self) -> None:
         """Ends a line that was begun.
