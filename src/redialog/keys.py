@@ -58,6 +58,10 @@ class SessionKeys(msgspec.Struct, frozen=True):
     _op_head: bytes
     _op_tail: bytes
 
+    def catalogue(self) -> list[bytes]:
+        """The sorted sets that list the session."""
+        return [self.sessions] if self.user is None else [self.sessions, self.user]
+
     def op(self, token: str) -> bytes:
         """The key that remembers that the operation ``token`` was done."""
         return self._op_head + token.encode() + self._op_tail

@@ -76,6 +76,7 @@ def test_wrong_usage(args: list[str]) -> None:
         ["chat", "--url", UNREACHABLE, "--ttl", "nan"],
         ["chat", "--url", UNREACHABLE, "--ttl", "-1"],
         ["chat", "--url", UNREACHABLE, "--system", b"\xff".decode(errors="surrogateescape")],
+        ["chat", "--url", UNREACHABLE, "-c", "--user", b"\xff".decode(errors="surrogateescape")],
         ["chat", "--url", UNREACHABLE, "--model", "m"],
         ["chat", "--url", UNREACHABLE, "--model", "m", "--base-url", "localhost"],
         ["chat", "--url", UNREACHABLE, "--base-url", "http://localhost/v1"],

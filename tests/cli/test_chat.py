@@ -54,6 +54,15 @@ def test_nothing_to_continue(url: str) -> None:
         assert "no session" in ended.err
 
 
+def test_the_newest_session_has_expired(url: str, memory: ChatMemory, server: Server) -> None:
+    """-c does not silently begin anew under the id of a session that is gone."""
+    memory.session("s").append(Message.user("I'm Jim."))
+    with server.client() as client:
+        client.delete(OwnLayout("default").session("s", None).log)
+    ended = run("chat", "--url", url, "-c", said=NAME)
+    assert (ended.code, ended.out) == (3, "")
+
+
 def test_a_new_session_tells_how_to_come_back(url: str, memory: ChatMemory) -> None:
     """The id of a new session is told on standard error, with the options that lead there."""
     ended = run("chat", "--url", url, "--user", "me too", "--key-prefix", "p:", said=JIM)

@@ -58,8 +58,16 @@ OPERATIONS: dict[str, Callable[[], Op[Any]]] = {
 }
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
-@pytest.mark.parametrize(("code", "kind", "retryable"), CODES)
+@pytest.mark.parametrize(
+    ("name", "code", "kind", "retryable"),
+    [
+        (name, *rest)
+        for name in OPERATIONS
+        for rest in CODES
+        # These two are the scripts' own.
+        if rest[0] not in ("OWNER", "VERSION") or name in ("append", "clear", "expire")
+    ],
+)
 def test_an_error_reply_becomes_a_typed_error(
     name: str, code: str, kind: type[RedialogError], retryable: bool
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from redialog import IdempotencyMismatch, OwnerMismatch, ServerError, UnknownVersion, WrongType
-from redialog.effect import CommandError, Op
+from redialog.effect import Batch, CommandError, Op
 from redialog.keys import SessionKeys
 from redialog.ops import write
 from tests.operations.tools import (
@@ -48,8 +48,8 @@ def expire(keys: SessionKeys = OWN) -> Op[bool]:
 Operation = Callable[[SessionKeys], Op[Any]]
 WRITES: list[tuple[Operation, Any, Any]] = [
     (append, [0, ANSWER], 1700),
-    (clear, [0, 7], 7),
-    (expire, [0, 1], True),
+    (clear, [0, b"7:1700"], 7),
+    (expire, [0, b"1"], True),
 ]
 each_write = pytest.mark.parametrize(("op", "answer", "result"), WRITES)
 
@@ -79,16 +79,18 @@ def test_a_write_that_was_seen_before_answers_the_same(
 
 
 @each_write
-@pytest.mark.parametrize("keys", [OWN, ALONE, SHARED], ids=["user", "alone", "shared"])
+@pytest.mark.parametrize("keys", [OWN, ALONE], ids=["with a user", "without"])
 def test_a_lost_script_is_sent_with_its_text(
     op: Operation, answer: Any, result: Any, keys: SessionKeys
 ) -> None:
-    """After a restart the same calls are made once more: same keys, arguments, token, order."""
-    together = keys.together
-    lost = [NOSCRIPT] if together else [NOSCRIPT, NOSCRIPT]
-    reply = [answer] if together else [1, answer]
-    (first, second), found = play(op(keys), lost, reply)
+    """After a restart the same call is made once more: same keys, arguments and token."""
+    batches, found = play(op(keys), [NOSCRIPT], [answer])
     assert found == result
+    assert_same_calls(*batches)
+
+
+def assert_same_calls(first: Batch, second: Batch) -> None:
+    """The second batch says the same as the first, with the scripts' texts for their digests."""
     assert first.token == second.token == TOKEN
     for before, after in zip(first.commands, second.commands, strict=True):
         assert (before[0], after[0]) == (b"EVALSHA", b"EVAL")
@@ -110,10 +112,35 @@ def test_a_shared_log_is_noted_first() -> None:
     assert found == 1700
     assert (script_name(note), script_name(call)) == ("note", "append")
     assert keys_of(note) == (SHARED.sessions, SHARED.user)
-    assert arguments_of(note) == (SHARED.member,)
+    assert arguments_of(note)[0] == SHARED.member
     assert keys_of(call) == (SHARED.log, SHARED.meta, SHARED.op(TOKEN))
-    alone = [NOSCRIPT, [1, ANSWER]]
-    assert play(append(SHARED), alone, [1, [1, ANSWER]])[1] == found
+
+
+@pytest.mark.parametrize(
+    "lost", [[NOSCRIPT, [1, ANSWER]], [1, NOSCRIPT], [NOSCRIPT, NOSCRIPT]], ids=str
+)
+def test_both_calls_of_a_shared_log_are_made_again(lost: list[Any]) -> None:
+    """Where the server lost one of the scripts, both go out once more: either can be repeated."""
+    batches, found = play(append(SHARED), lost, [1, [1, ANSWER]])
+    assert found == 1700
+    assert_same_calls(*batches)
+
+
+def test_a_new_ttl_of_a_shared_log_is_no_activity() -> None:
+    """The catalogue is not touched by it, as little as in the own layout."""
+    [batch], found = play(expire(SHARED), [[0, b"1"]])
+    assert found is True
+    assert [script_name(command) for command in batch.commands] == ["expire"]
+
+
+def test_a_shared_log_that_is_cleared_leaves_the_catalogue() -> None:
+    """The entry goes after the log, and is never renewed by the clear itself."""
+    batches, found = play(clear(SHARED), [[0, b"7:1700"]], [1])
+    assert found == 7
+    assert [script_name(b.commands[0]) for b in batches] == ["clear", "forget"]
+    [forget] = batches[1].commands
+    assert keys_of(forget) == (SHARED.sessions, SHARED.user)
+    assert arguments_of(forget)[0] == SHARED.member
 
 
 def test_a_note_that_fails_costs_nothing_but_the_note() -> None:
@@ -156,7 +183,7 @@ def test_a_token_used_for_something_else() -> None:
 def test_the_arguments_of_an_expire(ttl: Any, activity: bool, arguments: tuple[Any, ...]) -> None:
     """A ttl, its removal, or neither; and whether it counts as activity."""
     op = write.expire(OWN, ttl, token=TOKEN, activity=activity)
-    [batch], found = play(op, [[0, 0]])
+    [batch], found = play(op, [[0, b"0"]])
     assert found is False
     assert arguments_of(batch.commands[0]) == arguments
 

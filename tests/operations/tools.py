@@ -72,7 +72,7 @@ def lrange(newest_first: Sequence[bytes], batch: Batch) -> list[list[bytes]]:
 
 def script_name(command: Sequence[Any]) -> str:
     """Which script a command runs, by digest or by text."""
-    for name in ("append", "clear", "expire", "note"):
+    for name in ("append", "clear", "expire", "note", "forget"):
         script = scripts.get(name)
         if command[:2] in ((b"EVALSHA", script.sha), (b"EVAL", script.body)):
             return name

@@ -205,8 +205,8 @@ def chat(
     from redialog import models
     from redialog.cli import chat as talk
 
-    if system:
-        _encodable(system)
+    for name, text in ("--system", system), ("--user", user_id):
+        _encodable(name, text or "")
     chosen = models.choose(model, base_url, os.environ)
     wanted = talk.Wanted(
         session_id, resume, user_id, ttl, system or None, partial(_come_back, user_id, store)
@@ -215,11 +215,11 @@ def chat(
     talk.run(console, partial(_memory, **store), chosen, wanted)
 
 
-def _encodable(text: str) -> None:
+def _encodable(name: str, text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise click.UsageError("--system is not in the encoding of this terminal") from None
+        raise click.UsageError(f"{name} is not in the encoding of this terminal") from None
 
 
 def _introduce(console: Console, model: object, *, asked_for: bool) -> None:

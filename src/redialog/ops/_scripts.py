@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from redialog import replies, scripts
 from redialog.effect import Argument, Batch, Command, CommandError, Op, Reply
@@ -30,8 +31,26 @@ def call(*calls: Call, token: str) -> Op[list[Reply]]:
     return list(answers)
 
 
-def mutate(name: str, keys: SessionKeys, token: str, args: Sequence[Argument]) -> Op[list[Reply]]:
-    """Runs the one script of a mutation on a session's keys: ``[seen before?, answer]``.
+def mutate(
+    name: str,
+    keys: SessionKeys,
+    token: str,
+    args: Sequence[Argument],
+    *,
+    noted: Literal["always", "known"] | None = None,
+) -> Op[bytes]:
+    """Runs the one script of a mutation on a session's keys.
+
+    Args:
+        name: of the script.
+        keys: of the session.
+        token: of the operation.
+        args: the script's.
+        noted: whether a catalogue that lies in another slot is told of it: ``always``, or only
+            where it knows the session.
+
+    Returns:
+        The script's answer; of the first time, where its token was seen before.
 
     Raises:
         RedialogError: the server refused it; nothing was changed.
@@ -39,17 +58,19 @@ def mutate(name: str, keys: SessionKeys, token: str, args: Sequence[Argument]) -
     Cost: 1 round trip.
     """
     touched = [keys.log, keys.meta, keys.op(token)]
-    catalogue = [keys.sessions] if keys.user is None else [keys.sessions, keys.user]
     if keys.together:
-        [answer] = yield from call((name, touched + catalogue, args), token=token)
+        [reply] = yield from call((name, touched + keys.catalogue(), args), token=token)
+    elif noted is None:
+        [reply] = yield from call((name, touched, args), token=token)
     else:
-        # The answer to the note does not matter: where it fails, the write stands, and the next
+        # What the note answers does not matter: where it fails, the write stands, and the next
         # write of the session notes it again.
-        note: Call = ("note", catalogue, [keys.member])
-        [_, answer] = yield from call(note, (name, touched, args), token=token)
-    if isinstance(answer, CommandError) and answer.code == "WRONGTYPE":
+        note = ("note", keys.catalogue(), [keys.member, "XX" if noted == "known" else ""])
+        [_, reply] = yield from call(note, (name, touched, args), token=token)
+    if isinstance(reply, CommandError) and reply.code == "WRONGTYPE":
         yield from _name_culprit(keys)
-    return list(replies.checked(answer, keys.log))
+    _, answer = replies.checked(reply, keys.log)
+    return replies.text(answer)
 
 
 def _name_culprit(keys: SessionKeys) -> Op[None]:

@@ -4,24 +4,26 @@
 -- KEYS[5] user, absent without a user
 -- ARGV[1] member  ARGV[2] token_ttl, ms
 --
--- Returns {0, number of messages deleted}, or {1, the same of the first time} where the token was
--- seen: then nothing is deleted, so what was appended since stays.
+-- Returns {0, "number of messages deleted:server's time, ms"}, or {1, the same of the first time}
+-- where the token was seen: then nothing is deleted, so what was appended since stays.
 -- Errors: WRONGTYPE, before the first change.
 
 local log, meta, op, sessions, user = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 
 local seen = redis.call('GET', op)
 if seen then
-  return {1, tonumber(seen)}
+  return {1, seen}
 end
 local length = redis.call('LLEN', log)
 redis.call('HLEN', meta)
-if sessions then
-  redis.call('ZREM', sessions, ARGV[1])
+for _, key in ipairs({sessions, user}) do
+  redis.call('ZSCORE', key, ARGV[1])
 end
-if user then
-  redis.call('ZREM', user, ARGV[1])
+local time = redis.call('TIME')
+local answer = string.format('%d:%d', length, time[1] * 1000 + math.floor(time[2] / 1000))
+redis.call('SET', op, answer, 'PX', ARGV[2])
+for _, key in ipairs({sessions, user}) do
+  redis.call('ZREM', key, ARGV[1])
 end
 redis.call('UNLINK', log, meta)
-redis.call('SET', op, length, 'PX', ARGV[2])
-return {0, length}
+return {0, answer}

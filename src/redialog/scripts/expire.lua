@@ -6,7 +6,8 @@
 -- ARGV[2] member  ARGV[3] token_ttl, ms
 -- ARGV[4] '1' where the call is an activity that the catalogue notes
 --
--- Returns {0, 1}, {0, 0} where there is no such session, or {1, ...} where the token was seen.
+-- Returns {0, '1'}, {0, '0'} where there is no such session, or {1, the same of the first time}
+-- where the token was seen.
 -- Errors: WRONGTYPE, before the first change.
 
 local log, meta, op, sessions, user = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -14,9 +15,9 @@ local ttl = ARGV[1]
 
 local seen = redis.call('GET', op)
 if seen then
-  return {1, tonumber(seen)}
+  return {1, seen}
 end
-local exists = redis.call('LLEN', log) > 0 and 1 or 0
+local exists = redis.call('LLEN', log) > 0 and '1' or '0'
 redis.call('HLEN', meta)
 if sessions then
   redis.call('ZSCORE', sessions, ARGV[2])
@@ -25,7 +26,7 @@ if user then
   redis.call('ZSCORE', user, ARGV[2])
 end
 
-if exists == 1 then
+if exists == '1' then
   if ttl == 'persist' then
     redis.call('PERSIST', log)
     redis.call('PERSIST', meta)

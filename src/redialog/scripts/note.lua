@@ -1,20 +1,25 @@
 -- Note an activity of a session in a catalogue that lies in another slot than its log.
--- Run before the write, so that a crash between the two leaves an entry without a session, which a
+-- Before an append, so that a crash between the two leaves an entry without a session, which a
 -- listing drops, and never a session that no listing finds. It can be repeated as it is.
 --
 -- KEYS[1] sessions  KEYS[2] user, absent without a user
 -- ARGV[1] member
+-- ARGV[2] 'XX' to note it only where the session is known already, else ''
 --
 -- Returns 1. Errors: WRONGTYPE, before the first change.
 
-redis.call('ZSCORE', KEYS[1], ARGV[1])
-if KEYS[2] then
-  redis.call('ZSCORE', KEYS[2], ARGV[1])
+local member, only = ARGV[1], ARGV[2]
+
+for _, key in ipairs(KEYS) do
+  redis.call('ZSCORE', key, member)
 end
 local time = redis.call('TIME')
 local now = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
-redis.call('ZADD', KEYS[1], now, ARGV[1])
-if KEYS[2] then
-  redis.call('ZADD', KEYS[2], now, ARGV[1])
+for _, key in ipairs(KEYS) do
+  if only == 'XX' then
+    redis.call('ZADD', key, 'XX', now, member)
+  else
+    redis.call('ZADD', key, now, member)
+  end
 end
 return 1

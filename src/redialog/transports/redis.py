@@ -67,7 +67,8 @@ class RedisTransport:
             self._before()
         if os.getpid() != self._pid:
             # After a fork the sockets are the parent's.
-            self._idle, self._waiting, self._pid = [], 0, os.getpid()
+            self._idle, self._waiting, self._lock = [], 0, threading.Lock()
+            self._pid = os.getpid()
         try:
             connection = self._idle.pop()
         except IndexError:

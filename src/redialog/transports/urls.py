@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 
@@ -182,7 +182,7 @@ class _Embedded:
         from redialog import embedded
 
         self._lease = embedded.attach(self._folder)
-        return f"unix://{self._lease.socket_path}"
+        return f"unix://{quote(str(self._lease.socket_path))}"
 
     def ensure(self) -> None:
         if self._lease is not None:

@@ -1,0 +1,221 @@
+"""Counting, asking, and reading everything page by page."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from redialog import Conflict, CorruptElement, ServerError, UnknownVersion
+from redialog.effect import Batch, CommandError
+from redialog.ops import read, session
+from redialog.ops.read import FIRST_PAGE, PAGE_BYTES, PAGE_ELEMENTS, Cursor
+from redialog.ops.session import SessionInfo
+from tests.operations.tools import ALONE, OWN, answered, element, lrange, play
+
+LOG = b"chat"
+
+
+def log_of(count: int) -> list[bytes]:
+    """So many messages, newest first."""
+    return [element(number) for number in range(count)][::-1]
+
+
+def test_count_is_one_round_trip() -> None:
+    """Constant: the length of the list."""
+    assert play(read.count(LOG), [7]) == ([Batch(((b"LLEN", LOG),))], 7)
+    assert play(read.count(LOG), [b"7"])[1] == 7
+
+
+def test_ping_is_one_round_trip() -> None:
+    """Any answer will do."""
+    for answer in (b"PONG", "PONG", [b"pong", b""]):
+        assert play(session.ping(), [answer]) == ([Batch(((b"PING",),))], None)
+
+
+@pytest.mark.parametrize(
+    ("count", "trips"), [(0, 1), (1, 1), (99, 1), (100, 2), (1099, 2), (1100, 3), (3500, 5)]
+)
+def test_everything_is_read_in_pages(count: int, trips: int) -> None:
+    """1 round trip for up to 99 messages, then 1 for each 1,000, and no more."""
+    log = log_of(count)
+    batches, found = answered(
+        read.everything(LOG, strict=False), lambda batch: lrange(log, batch)
+    )
+    assert [message.text for message in found] == [f"m{i}" for i in range(count)]
+    assert len(batches) == trips
+    for batch in batches:
+        [(_, _, start, stop)] = batch.commands
+        assert isinstance(start, int)
+        assert isinstance(stop, int)
+        # One more than a page: the overlap with the one before.
+        assert stop - start + 1 <= PAGE_ELEMENTS + 1
+
+
+def test_appends_between_pages_do_not_shift_them() -> None:
+    """Positions are counted from the oldest; what is appended meanwhile comes at the end."""
+    log = log_of(1200)
+
+    def answer(batch: Batch) -> Any:
+        reply = lrange(log, batch)
+        log[:0] = [element(len(log) + 1, content=f"m{len(log) + 1}"), element(len(log))]
+        return reply
+
+    _, found = answered(read.everything(LOG, strict=False), answer)
+    numbers = [int(message.text[1:]) for message in found]
+    assert numbers == list(range(len(numbers)))
+    assert len(numbers) >= 1200
+
+
+def test_a_page_says_where_the_next_one_starts() -> None:
+    """The cursor counts from the oldest, and the last page has none."""
+    log = log_of(FIRST_PAGE + 5)
+    _, first = answered(read.page(LOG, Cursor(), strict=False), lambda batch: lrange(log, batch))
+    assert first.next is not None
+    assert (first.next.done, first.next.last) == (FIRST_PAGE, element(FIRST_PAGE - 1))
+    op = read.page(LOG, first.next, strict=False)
+    [batch], second = answered(op, lambda batch: lrange(log, batch))
+    assert batch.token is None
+    assert second.next is None
+    assert [m.text for m in second.messages] == [f"m{FIRST_PAGE + i}" for i in range(5)]
+
+
+@pytest.mark.parametrize(
+    "after", [[], log_of(10), log_of(150)[:-1], [element(1, "assistant")] * 200], ids=len
+)
+def test_a_session_that_was_cut_between_pages_is_a_conflict(after: list[bytes]) -> None:
+    """A cursor is bound to what was read: another list under the key is noticed."""
+    _, first = answered(
+        read.page(LOG, Cursor(), strict=False), lambda batch: lrange(log_of(150), batch)
+    )
+    assert first.next is not None
+    with pytest.raises(Conflict, match="'chat'"):
+        answered(read.page(LOG, first.next, strict=False), lambda batch: lrange(after, batch))
+
+
+def test_everything_starts_again_where_the_session_was_cut() -> None:
+    """The whole conversation after the change is returned, and nothing of the one before."""
+    logs = [log_of(150), [element(1, content="new")]]
+    _, found = answered(
+        read.everything(LOG, strict=False),
+        lambda batch: lrange(logs.pop(0) if len(logs) > 1 else logs[0], batch),
+    )
+    assert [message.text for message in found] == ["new"]
+
+
+def test_everything_does_not_start_again_for_ever() -> None:
+    """A list that is replaced all the time is a conflict after a bounded number of reads."""
+    served = 0
+
+    def answer(batch: Batch) -> Any:
+        nonlocal served
+        served += 1
+        return lrange([element(served * 1000 + i) for i in range(150)], batch)
+
+    with pytest.raises(Conflict):
+        answered(read.everything(LOG, strict=False), answer, most=20)
+
+
+@pytest.mark.parametrize("size", [100, 5_000, 50_000, 500_000, 5_000_000])
+def test_pages_adapt_to_the_size_of_the_elements(size: int) -> None:
+    """After the first page, a reply holds about 4 MB, and at least two elements."""
+    page = [element(i, content="x" * size) for i in range(FIRST_PAGE)]
+    _, first = play(read.page(LOG, Cursor(), strict=False), [page])
+    assert first.next is not None
+    wanted = first.next.size
+    assert 2 <= wanted <= PAGE_ELEMENTS
+    assert wanted * size <= PAGE_BYTES or wanted == 2
+    assert wanted == PAGE_ELEMENTS or (wanted + 1) * (size + 200) > PAGE_BYTES or wanted == 2
+
+
+def test_chunks_of_a_window_adapt_too() -> None:
+    """A window over large elements is read in small chunks."""
+    large = [element(i, "assistant", "x" * 500_000) for i in range(60)]
+    batches, _ = answered(
+        read.window_of_turns(LOG, 10, strict=False), lambda batch: lrange(large, batch)
+    )
+    sizes = [stop - start + 1 for [(_, _, start, stop)] in (b.commands for b in batches)]  # type: ignore[operator]
+    assert all(count * 500_000 <= PAGE_BYTES for count in sizes[1:])
+
+
+def test_damage_in_a_page() -> None:
+    """A damaged element stands in its place, with its index from the oldest; strict raises it."""
+    log = [element(2), b"{", element(0)]
+    _, found = answered(read.everything(LOG, strict=False), lambda batch: lrange(log, batch))
+    assert [message.role for message in found] == ["user", "damaged", "user"]
+    assert found[1].damage is not None
+    assert (found[1].damage.key, found[1].damage.position) == ("chat", -2)
+    with pytest.raises(CorruptElement):
+        answered(read.everything(LOG, strict=True), lambda batch: lrange(log, batch))
+
+
+OLDEST = element(0)
+ANCHOR = session.anchor(OLDEST)
+
+
+def info(*replies: Any, keys: Any = OWN) -> SessionInfo:
+    """What `info` says for these replies, in one round trip."""
+    [batch], found = play(session.info(keys), list(replies))
+    assert batch.token is None
+    return found
+
+
+def test_info_is_one_round_trip() -> None:
+    """Count, time to live, oldest element, owner and last activity, constant in the history."""
+    assert info(3, 5000, OLDEST, [b"1", ANCHOR, b"ada"], b"1700000009000") == SessionInfo(
+        "chat",
+        exists=True,
+        count=3,
+        user_id="ada",
+        created_at=datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC),
+        updated_at=datetime(2023, 11, 14, 22, 13, 29, tzinfo=UTC),
+        ttl=timedelta(seconds=5),
+    )
+
+
+def test_info_in_other_shapes_of_replies() -> None:
+    """RESP3 and REST give a float for the score, and text for bytes."""
+    resp3 = info(3, -1, OLDEST, [b"1", ANCHOR, b"ada"], 1700000009000.0)
+    rest = info(3, -1, OLDEST.decode(), ["1", ANCHOR.decode(), "ada"], "1700000009000")
+    assert resp3 == rest
+    assert (rest.ttl, rest.user_id) == (None, "ada")
+
+
+def test_info_of_no_session() -> None:
+    """A session without messages does not exist, whatever was left of it."""
+    nothing = SessionInfo("chat", exists=False, count=0)
+    assert info(0, -2, None, [None, None, None], None) == nothing
+    assert info(0, -2, None, [b"1", ANCHOR, b"ada"], b"1700000009000", keys=ALONE) == nothing
+
+
+@pytest.mark.parametrize("kept", [[None, None, None], [b"1", b"9:abc", b"ada"], [b"1", None, b"a"]])
+def test_an_owner_of_another_conversation_counts_as_none(kept: list[bytes | None]) -> None:
+    """Where the oldest element is another than the companions remember, they are stale."""
+    assert info(1, -1, OLDEST, kept, None).user_id is None
+
+
+def test_info_of_a_newer_layout() -> None:
+    """What a newer version wrote is not guessed at."""
+    with pytest.raises(UnknownVersion):
+        info(1, -1, OLDEST, [b"2", ANCHOR, b"ada"], None)
+
+
+def test_info_of_a_damaged_oldest_element() -> None:
+    """The rest is still known."""
+    found = info(1, -1, b"{", [None, None, None], b"5")
+    assert (found.exists, found.count, found.created_at) == (True, 1, None)
+
+
+def test_info_with_an_error_among_the_replies() -> None:
+    """One command that is refused is an error of the whole, not a missing field."""
+    with pytest.raises(ServerError):
+        info(1, -1, OLDEST, [None, None, None], CommandError("ERR", "x"))
+
+
+def test_the_anchor_never_changes() -> None:
+    """It is computed here and in append.lua; a stored one must match in every later version."""
+    assert session.anchor(b"x" * 2000) == (
+        b"2000:" + b"d5a3c9bd7e746c98b4aea0e9194fb9555b3c22ad"
+    )
+    assert session.anchor(b"").startswith(b"0:")
