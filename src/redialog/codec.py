@@ -17,7 +17,7 @@ from redialog._checks import ROLE_NAMES, Role, StoredRole
 from redialog.elements import OURS, Damaged, Data, Element, Ours, PlainElement
 from redialog.errors import CorruptElement, InvalidMessage
 from redialog.messages import Message, made
-from redialog.toolcalls import ToolCall
+from redialog.toolcalls import CALL_TYPE, ToolCall
 
 # Slices of this many are decoded at once: 256 is the fastest of 64 to 10,000, by a third.
 _SLICE = 256
@@ -253,7 +253,11 @@ def _stored_calls(message: Message) -> tuple[list[dict[str, Any]], list[dict[str
     for call in message.tool_calls:
         kind = "invalid_tool_call" if isinstance(call.args, str) else "tool_call"
         stored = {"name": call.name, "args": call.args, "id": call.id, "type": kind}
-        (invalid if isinstance(call.args, str) else valid).append(stored | dict(call.extra))
+        extra = dict(call.extra)
+        if "type" in extra:
+            # LangChain in Python loads no call of another type than its own.
+            extra[CALL_TYPE] = extra.pop("type")
+        (invalid if isinstance(call.args, str) else valid).append(stored | extra)
     return valid, invalid
 
 

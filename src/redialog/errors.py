@@ -228,8 +228,8 @@ class CorruptElement(DataError):
 
     Attributes:
         key: the Redis key of the list.
-        position: its index counted from the newest, 0-based (``LINDEX key position``), at the
-            time of the read.
+        position: its index, as LINDEX takes it: 0 is the newest element, -1 the oldest. Counted
+            from the oldest in a full read, since appends do not change that.
         reason: what is wrong with it, without any of its text.
     """
 
@@ -238,8 +238,9 @@ class CorruptElement(DataError):
     reason: str
 
     def __init__(self, *, key: str, position: int, reason: str) -> None:
+        counted = "0 is the newest" if position >= 0 else "-1 is the oldest"
         super().__init__(
-            f"element {position} (0 is the newest) of the list {key!r} is damaged: {reason}",
+            f"element {position} ({counted}) of the list {key!r} is damaged: {reason}",
             key=key,
             position=position,
             reason=reason,

@@ -112,11 +112,13 @@ def test_any_bytes_are_a_message_or_damaged(raw: bytes) -> None:
 
 _JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["name", "args", "id", "type", "function", "text", "at", "tool_calls"]),
-        inner,
-        max_size=3,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["name", "args", "id", "type", "function", "text", "at", "tool_calls"]),
+            inner,
+            max_size=3,
+        )
     ),
     max_leaves=5,
 )

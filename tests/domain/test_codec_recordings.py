@@ -43,9 +43,7 @@ CONVERSATION = [
     Message.assistant("Hi Ada! How can I help?", id="msg-0002", name="helper-bot"),
     Message.user("Weather in Zürich and 東京? 🌦️"),
     Message.assistant("", tool_calls=CALLS, id="msg-0004"),
-    Message.tool(
-        '{"temp_c": 21.5, "sky": "clear"}', tool_call_id="call_zrh", name="get_weather"
-    ),
+    Message.tool('{"temp_c": 21.5, "sky": "clear"}', tool_call_id="call_zrh", name="get_weather"),
     Message.tool("upstream timeout", tool_call_id="call_tyo", name="get_weather"),
     Message.user(
         [
@@ -55,7 +53,7 @@ CONVERSATION = [
         ]
     ),
     Message.assistant(
-        [{"type": "text", "text": "A 1×1 pixel"}, {"type": "text", "text": " and a cat."}]
+        [{"type": "text", "text": "A 1\u00d71 pixel"}, {"type": "text", "text": " and a cat."}]
     ),
     Message.user(""),
     Message.assistant(ESCAPES),
@@ -111,8 +109,8 @@ def test_flowise_is_read() -> None:
     assert {message.role for message in found} == {"user", "assistant"}
     for message, raw in zip(found, recorded_by_flowise(), strict=True):
         assert message.content == data_of(raw)["content"]
-        assert message.id is message.created_at is message.name is None
-    assert "question 1 – é 東 👩‍👩‍👧" in [message.text for message in found]
+        assert (message.id, message.created_at, message.name) == (None, None, None)
+    assert "question 1 \u2013 é 東 👩‍👩‍👧" in [message.text for message in found]
 
 
 def test_elements_without_data_are_read() -> None:

@@ -69,7 +69,8 @@ def test_every_type_is_written_as_one_that_all_load(
 
 def test_early_data_of_content_and_keyword_arguments() -> None:
     """The first releases stored nothing but these two; ``example`` came and went."""
-    for fields in ({"additional_kwargs": {}}, {"additional_kwargs": {}, "example": False}):
+    early: dict[str, Any] = {"additional_kwargs": {}}
+    for fields in (early, early | {"example": False}):
         raw = {"type": "human", "data": {"content": "x", **fields}}
         assert read(raw) == Message.user("x")
         assert read(raw).extra == fields
@@ -190,13 +191,17 @@ def test_a_time_that_python_cannot_hold_is_none() -> None:
     """A number that is no time of ours costs the time, not the message."""
     for at in (10**18, -(10**18), 10**30):
         raw = {"type": "human", "data": {"content": "x"}, "redialog": {"at": at}}
-        assert read(raw) == Message.user("x")
+        assert (read(raw).created_at, read(raw).text) == (None, "x")
+        assert read(write(read(raw))).text == "x"
 
 
 def test_a_fresh_message_is_stored_compactly() -> None:
     """Raw UTF-8, no spaces, and no empty fields: the layout that this library writes."""
     message = Message.user("Grüezi 🌦", id="1")
-    assert write(message, at=None) == '{"type":"human","data":{"content":"Grüezi 🌦","id":"1"}}'.encode()
+    assert (
+        write(message, at=None)
+        == '{"type":"human","data":{"content":"Grüezi 🌦","id":"1"}}'.encode()
+    )
     call = Message.assistant(tool_calls=[ToolCall("f", {"a": 1}, "c")], metadata={"k": 1}, id="2")
     assert write(call, at=9) == (
         b'{"type":"ai","data":{"content":"","tool_calls":'

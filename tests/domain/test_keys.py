@@ -78,11 +78,12 @@ OWN = [
 ]
 
 
-@pytest.mark.parametrize(("namespace", "session", "user", "tag", "name", "owner"), OWN)
+@pytest.mark.parametrize("expected", OWN)
 def test_names_of_the_own_layout_never_change(
-    namespace: str, session: str, user: str | None, tag: bytes, name: bytes, owner: bytes | None
+    expected: tuple[str, str, str | None, bytes, bytes, bytes | None],
 ) -> None:
     """The keys of a session are these, letter for letter."""
+    namespace, session, user, tag, name, owner = expected
     keys = OwnLayout(namespace).session(session, user)
     root = b"redialog:" + tag
     assert keys.log == root + b":log:" + name
@@ -146,7 +147,10 @@ def test_different_sessions_have_different_keys(
         same_namespace and bucket(one[2].encode()) == bucket(other[2].encode())
     )
     assert (first.user == second.user) == (first.sessions == second.sessions and one[1] == other[1])
-    roles = [{k.log for k in (first, second)}, {k.meta for k in (first, second)}]
+    roles: list[set[bytes | None]] = [
+        {k.log for k in (first, second)},
+        {k.meta for k in (first, second)},
+    ]
     roles += [{first.sessions, second.sessions}, {first.user, second.user}]
     roles += [{k.op(t) for k in (first, second) for t in TOKENS}]
     assert all(not a & b for a, b in itertools.combinations(roles, 2))
@@ -240,7 +244,16 @@ def test_every_slot_has_a_companion_name() -> None:
         assert slot(b"redialog:meta" + companion_tail(log)) == slot(log)
 
 
-BAD_IDS: list[Any] = ["", None, 5, b"id", ["id"], "\ud83d", "x\udc00", "é" * (MAX_ID_BYTES // 2 + 1)]
+BAD_IDS: list[Any] = [
+    "",
+    None,
+    5,
+    b"id",
+    ["id"],
+    "\ud83d",
+    "x\udc00",
+    "é" * (MAX_ID_BYTES // 2 + 1),
+]
 MAKERS: list[Callable[[Any], SessionKeys]] = [
     lambda bad: OwnLayout("n").session(bad),
     lambda bad: SharedLayout("n", "").session(bad),

@@ -148,11 +148,11 @@ INVALID: Any = {
 }
 USAGE: Any = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
 LEFT: list[tuple[BaseMessage, Message]] = [
-    (HumanMessage("Grüezi 🌦", id="m-1", name="ada"), Message.user("Grüezi 🌦", id="m-1", name="ada")),
+    (HumanMessage("Grüezi", id="m-1", name="ada"), Message.user("Grüezi", id="m-1", name="ada")),
     (HumanMessage(BLOCKS), Message.user(BLOCKS)),  # type: ignore[arg-type]
-    (HumanMessageChunk("x"), Message.user("x")),
+    (HumanMessageChunk(content="x"), Message.user("x")),
     (SystemMessage("x"), Message.system("x")),
-    (SystemMessageChunk("x"), Message.system("x")),
+    (SystemMessageChunk(content="x"), Message.system("x")),
     (
         AIMessage("x", tool_calls=[CALL], invalid_tool_calls=[INVALID], usage_metadata=USAGE),
         Message.assistant(
@@ -161,7 +161,7 @@ LEFT: list[tuple[BaseMessage, Message]] = [
     ),
     (
         AIMessageChunk(
-            "x",
+            content="x",
             tool_call_chunks=[
                 {"name": "f", "args": '{"a": 1}', "id": "1", "index": 0, "type": "tool_call_chunk"}
             ],
@@ -173,9 +173,9 @@ LEFT: list[tuple[BaseMessage, Message]] = [
         ToolMessage("21C", tool_call_id="1", name="f", artifact={"a": [1]}, status="error"),
         Message.tool("21C", tool_call_id="1", name="f"),
     ),
-    (ToolMessageChunk("21C", tool_call_id="1"), Message.tool("21C", tool_call_id="1")),
-    (FunctionMessage("21C", name="f"), Message("function", "21C", name="f")),  # type: ignore[arg-type]
-    (FunctionMessageChunk("21C", name="f"), Message("function", "21C", name="f")),  # type: ignore[arg-type]
+    (ToolMessageChunk(content="21C", tool_call_id="1"), Message.tool("21C", tool_call_id="1")),
+    (FunctionMessage(content="21C", name="f"), Message("function", "21C", name="f")),  # type: ignore[arg-type]
+    (FunctionMessageChunk(content="21C", name="f"), Message("function", "21C", name="f")),  # type: ignore[arg-type]
 ]
 
 
@@ -199,7 +199,7 @@ def test_what_langchain_wrote_goes_back_to_it(theirs: BaseMessage, ours: Message
 @pytest.mark.parametrize("kind", [ChatMessage, ChatMessageChunk])
 def test_a_free_role_of_langchain_is_kept(kind: type[ChatMessage]) -> None:
     """A free role is read as the user's, with the original beside it."""
-    found = read(left(kind("x", role="critic")))
+    found = read(left(kind(content="x", role="critic")))
     assert (found.role, found.original_role, found.text) == ("user", "critic", "x")
 
 

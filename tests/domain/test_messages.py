@@ -53,7 +53,8 @@ def test_everything_but_the_role_has_a_default() -> None:
     """A message of a role alone is empty and has neither id nor time."""
     message = Message("user")
     assert (message.content, message.text, message.tool_calls) == ("", "", ())
-    assert message.id is message.name is message.tool_call_id is message.created_at is None
+    assert (message.id, message.name, message.tool_call_id) == (None, None, None)
+    assert message.created_at is None
     assert message.damage is None
     assert (message.metadata, message.extra) == ({}, {})
 

@@ -322,7 +322,7 @@ def test_a_cancelled_task_stops_at_once() -> None:
     """Cancellation is not taken for a failed transport."""
 
     class Slow(AsyncScripted):
-        async def execute(self, batch: Batch) -> Replies:
+        async def execute(self, batch: Batch) -> Replies:  # noqa: ARG002
             await asyncio.sleep(60)
             raise AssertionError("it went on")
 

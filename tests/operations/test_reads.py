@@ -40,9 +40,7 @@ def test_ping_is_one_round_trip() -> None:
 def test_everything_is_read_in_pages(count: int, trips: int) -> None:
     """1 round trip for up to 99 messages, then 1 for each 1,000, and no more."""
     log = log_of(count)
-    batches, found = answered(
-        read.everything(LOG, strict=False), lambda batch: lrange(log, batch)
-    )
+    batches, found = answered(read.everything(LOG, strict=False), lambda batch: lrange(log, batch))
     assert [message.text for message in found] == [f"m{i}" for i in range(count)]
     assert len(batches) == trips
     for batch in batches:
@@ -215,7 +213,5 @@ def test_info_with_an_error_among_the_replies() -> None:
 
 def test_the_anchor_never_changes() -> None:
     """It is computed here and in append.lua; a stored one must match in every later version."""
-    assert session.anchor(b"x" * 2000) == (
-        b"2000:" + b"d5a3c9bd7e746c98b4aea0e9194fb9555b3c22ad"
-    )
+    assert session.anchor(b"x" * 2000) == (b"2000:" + b"d5a3c9bd7e746c98b4aea0e9194fb9555b3c22ad")
     assert session.anchor(b"").startswith(b"0:")

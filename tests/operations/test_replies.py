@@ -58,6 +58,19 @@ OPERATIONS: dict[str, Callable[[], Op[Any]]] = {
 }
 
 
+def raised(op: Op[Any], answers: list[CommandError]) -> RedialogError:
+    """The error that an operation raises for these replies to its first batch."""
+    try:
+        op.send(answers)
+        # It looks for the key of a wrong type.
+        op.send([b"none"] * 4)
+    except RedialogError as error:
+        return error
+    except StopIteration:
+        pass
+    raise AssertionError("the error was taken for a reply")
+
+
 @pytest.mark.parametrize(
     ("name", "code", "kind", "retryable"),
     [
@@ -75,14 +88,7 @@ def test_an_error_reply_becomes_a_typed_error(
     op = OPERATIONS[name]()
     commands = next(op).commands
     refused = CommandError(code, f"Error running script: {SECRET}")
-    with pytest.raises(kind) as caught:
-        try:
-            op.send([refused] * len(commands))
-        except StopIteration:
-            raise AssertionError("the error was taken for a reply") from None
-        # Looks for the key of a wrong type.
-        op.send([b"none"] * 4)
-    error = caught.value
+    error = raised(op, [refused] * len(commands))
     assert type(error) is kind
     assert error.retryable is retryable
     assert SECRET not in f"{error}{error!r}{error.args}{vars(error)}"

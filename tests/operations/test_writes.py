@@ -65,7 +65,7 @@ def test_a_write_is_one_script_call(
     assert batch.token == TOKEN
     [command] = batch.commands
     assert command[0] == b"EVALSHA"
-    assert script_name(command) == op.__name__  # type: ignore[attr-defined]
+    assert script_name(command) == op.__name__
     users = [] if keys.user is None else [keys.user]
     assert keys_of(command) == (keys.log, keys.meta, keys.op(TOKEN), keys.sessions, *users)
 
