@@ -44,7 +44,19 @@ FOREIGN = [
         for kind, fields, _, _ in KINDS
     ),
 ]
-ANY = [*PLAIN, *OURS, *FOREIGN, *DAMAGED.values()]
+# Of the damaged ones, those that are no element at all; the others fail only in their meaning.
+UNREADABLE = [
+    raw
+    for name, raw in DAMAGED.items()
+    if name
+    not in (
+        "an unknown type",
+        "a type in capitals",
+        "a call without a name",
+        "arguments are a list",
+    )
+]
+ANY = [*PLAIN, *OURS, *FOREIGN, *UNREADABLE]
 
 
 def seen(message: Message) -> dict[str, Any]:

@@ -61,12 +61,6 @@ WRITTEN: list[tuple[Message, type[BaseMessage]]] = [
     (Message.assistant(tool_calls=[ToolCall("f", {"a": 1}, "1")]), AIMessage),
     (Message.assistant(tool_calls=[ToolCall("f", {"a": 1})]), AIMessage),
     (Message.assistant(tool_calls=[ToolCall("f", '{"a": ', "1")]), AIMessage),
-    (
-        Message.assistant(
-            tool_calls=[{"id": "1", "type": "custom", "custom": {"name": "sql", "input": "x"}}]
-        ),
-        AIMessage,
-    ),
     (Message.tool("21C", tool_call_id="1", name="f"), ToolMessage),
     (Message.tool(BLOCKS), ToolMessage),  # type: ignore[arg-type]
     (Message("function", "21C", name="f"), ToolMessage),  # type: ignore[arg-type]

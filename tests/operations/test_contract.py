@@ -15,7 +15,6 @@ from redialog.ops import read, session, write
 SOURCE = Path(redialog.__file__).parent
 FORBIDDEN = {
     "asyncio",
-    "datetime.now",
     "hiredis",
     "httpx",
     "logging",

@@ -24,50 +24,12 @@ from redialog import (
 )
 from redialog.effect import Batch, Op, Replies
 from redialog.ops import read, write
+from tests.operations.scripted import AsyncScripted, Scripted
 from tests.operations.tools import NOSCRIPT, OWN
 
-Step: TypeAlias = TransportError | BaseException | Replies
 TOKEN = "t0123"
 READ = Batch(((b"LLEN", b"chat"),))
 WRITE = Batch(((b"EVALSHA", b"0", 0),), TOKEN)
-
-
-class Scripted:
-    """A transport that follows a script, and notes the batches."""
-
-    address = "scripted:"
-
-    def __init__(self, *steps: Step) -> None:
-        self.steps = list(steps)
-        self.sent: list[Batch] = []
-
-    def execute(self, batch: Batch) -> Replies:
-        """The next step."""
-        self.sent.append(batch)
-        step = self.steps.pop(0)
-        if isinstance(step, BaseException):
-            raise step
-        return step
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-class AsyncScripted:
-    """The same for asyncio."""
-
-    address = "scripted:"
-
-    def __init__(self, inner: Scripted) -> None:
-        self._inner = inner
-
-    async def execute(self, batch: Batch) -> Replies:
-        """The next step, after a turn of the loop."""
-        await asyncio.sleep(0)
-        return self._inner.execute(batch)
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
 
 Driver: TypeAlias = Callable[[Op[Any], Scripted], Any]
