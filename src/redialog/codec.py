@@ -7,17 +7,17 @@ ours alone stands under one more key, which they ignore.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import UNSET, structs
 
-from redialog import elements
+from redialog import _calls, elements
 from redialog._checks import ROLE_NAMES, Role, StoredRole
 from redialog.elements import OURS, Damaged, Data, Element, Ours, PlainElement
 from redialog.errors import CorruptElement, InvalidMessage
 from redialog.messages import Message, made
-from redialog.toolcalls import CALL_TYPE, ToolCall
+from redialog.toolcalls import ToolCall
 
 # Slices of this many are decoded at once: 256 is the fastest of 64 to 10,000, by a third.
 _SLICE = 256
@@ -77,7 +77,7 @@ def decode_many(raws: Sequence[bytes], *, key: str, positions: range) -> list[Me
             continue
         try:
             parsed = elements.parse_many(some) or [elements.parse(raw) for raw in some]
-            messages += map(_message, parsed, some)
+            messages += list(map(_message, parsed, some))
         except Damaged:
             messages += [
                 decode(raw, key=key, position=positions[start + index])
@@ -157,6 +157,8 @@ def _encoded(message: Message) -> bytes:
         ) from None
     except RecursionError:
         raise InvalidMessage("the message is nested too deeply") from None
+    except Damaged as damage:
+        raise InvalidMessage(f"the message cannot be stored again: {damage}") from None
 
 
 def _message(element: Element, raw: bytes) -> Message:
@@ -167,7 +169,7 @@ def _message(element: Element, raw: bytes) -> Message:
         content = [{"type": "text", "text": b} if isinstance(b, str) else b for b in content]
     calls: tuple[ToolCall, ...] = ()
     if data.tool_calls or data.invalid_tool_calls or data.additional_kwargs is not UNSET:
-        calls = _tool_calls(data)
+        calls = _calls.read(data, ours)
         original = original or _openai_role(data)
     ours = ours or Ours()
     return made(
@@ -198,33 +200,8 @@ def _role(element: Element) -> tuple[StoredRole, str | None]:
     return _ROLE_OF_KIND[kind], kind if kind in ("function", "developer") else None
 
 
-def _tool_calls(data: Data) -> tuple[ToolCall, ...]:
-    try:
-        calls = [ToolCall.parse(call) for call in data.tool_calls or ()]
-        calls += [_invalid_call(call) for call in data.invalid_tool_calls or ()]
-        if not calls:
-            # Early writers left only what the provider sent.
-            sent = elements.additional_kwargs(data).get("tool_calls")
-            calls = [ToolCall.parse(call) for call in sent or ()]
-    except (InvalidMessage, AttributeError, TypeError):
-        raise Damaged("its tool calls are of a shape that no version wrote") from None
-    return tuple(calls)
-
-
-def _openai_role(data: Data) -> str | None:
-    """LangChain in Python stores a developer message as a system one, with this mark."""
-    role = elements.additional_kwargs(data).get("__openai_role__")
-    return "developer" if role == "developer" else None
-
-
-def _invalid_call(call: Mapping[str, Any]) -> ToolCall:
-    rest = {k: v for k, v in call.items() if k not in ("name", "args", "id", "type")}
-    args, name = call.get("args"), call.get("name")
-    return ToolCall(str(name or ""), args if isinstance(args, str) else "", call.get("id"), rest)
-
-
 def _fresh(message: Message) -> Element:
-    valid, invalid = _stored_calls(message) if message.tool_calls else ([], [])
+    valid, invalid = _calls.stored(message.tool_calls) if message.tool_calls else ([], [])
     content: Any = message.content
     data = Data(
         content,
@@ -242,23 +219,10 @@ def _ours(message: Message) -> Ours | None:
     metadata: Any = message.metadata
     openai: Any = message._openai
     at = message._at
-    if at is None and not metadata and not openai and not message.original_role:
+    calls = _calls.rest(message.tool_calls) if message.tool_calls else None
+    if at is None and not (metadata or openai or message.original_role or calls):
         return None
-    return Ours(at, metadata or None, message.original_role, openai or None)
-
-
-def _stored_calls(message: Message) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    valid: list[dict[str, Any]] = []
-    invalid: list[dict[str, Any]] = []
-    for call in message.tool_calls:
-        kind = "invalid_tool_call" if isinstance(call.args, str) else "tool_call"
-        stored = {"name": call.name, "args": call.args, "id": call.id, "type": kind}
-        extra = dict(call.extra)
-        if "type" in extra:
-            # LangChain in Python loads no call of another type than its own.
-            extra[CALL_TYPE] = extra.pop("type")
-        (invalid if isinstance(call.args, str) else valid).append(stored | extra)
-    return valid, invalid
+    return Ours(at, metadata or None, message.original_role, openai or None, calls)
 
 
 def _rewrite(message: Message, origin: bytes) -> bytes:
@@ -298,9 +262,15 @@ def _overwrite(data: dict[str, Any], message: Message, before: Message) -> None:
     if message.role == "tool" and data.get("tool_call_id") is None:
         data["tool_call_id"] = ""
     if message.tool_calls != before.tool_calls:
-        valid, invalid = _stored_calls(message)
+        valid, invalid = _calls.stored(message.tool_calls)
         data["tool_calls"], data["invalid_tool_calls"] = valid, invalid
         kwargs = data.get("additional_kwargs")
         if isinstance(kwargs, dict):
             # The provider's form of the same calls: some readers prefer it.
             data["additional_kwargs"] = {k: v for k, v in kwargs.items() if k != "tool_calls"}
+
+
+def _openai_role(data: Data) -> str | None:
+    """LangChain in Python stores a developer message as a system one, with this mark."""
+    role = elements.additional_kwargs(data).get("__openai_role__")
+    return "developer" if role == "developer" else None

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from redialog.effect import AsyncTransport, Batch, Op, Transport
+from redialog.effect import AsyncTransport, Batch, CommandError, Op, Replies, Transport
 from redialog.errors import ConnectError, TransportError
 
 T = TypeVar("T")
@@ -29,19 +29,31 @@ CONNECT_DEADLINE_S = 1.0
 
 
 class Attempts:
-    """What has been tried for one batch, and whether to try again.
+    """What has been tried for the batches of one operation, and whether to try again.
 
     Args:
-        batch: what is sent.
         clock: seconds, monotonic.
     """
 
-    def __init__(self, batch: Batch, clock: Callable[[], float]) -> None:
-        self._batch = batch
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._started = clock()
-        self._failed = 0
+        # Kept from batch to batch: where the reply of a write was lost and its resend found the
+        # server's scripts flushed, the first one may have been applied all the same.
         self._doubt: TransportError | None = None
+
+    def begin(self, batch: Batch, replies: Replies = ()) -> Batch:
+        """Starts counting anew for the next batch, and gives it back.
+
+        Args:
+            batch: the next one.
+            replies: to the one before.
+        """
+        if replies and not any(isinstance(reply, CommandError) for reply in replies):
+            self._doubt = None
+        self._batch = batch
+        self._started = self._clock()
+        self._failed = 0
+        return batch
 
     def after(self, error: TransportError) -> tuple[float, TransportError | None]:
         """What to do after a failed attempt.
@@ -59,7 +71,7 @@ class Attempts:
             return PAUSES[self._failed - 1], None
         if self._doubt is not None:
             # Also where the last attempt did not reach the server: an earlier one may have.
-            return 0.0, self._doubt.in_doubt(self._batch.token)
+            return 0.0, self._doubt.in_doubt(self._batch.resend_key)
         return 0.0, error
 
 
@@ -77,8 +89,8 @@ def run(op: Op[T], transport: Transport) -> T:
         RedialogError: as the operation says; TransportError where the server did not answer.
     """
     try:
-        batch = next(op)
-        attempts = Attempts(batch, time.monotonic)
+        attempts = Attempts(time.monotonic)
+        batch = attempts.begin(next(op))
         while True:
             try:
                 replies = transport.execute(batch)
@@ -87,10 +99,9 @@ def run(op: Op[T], transport: Transport) -> T:
                 if final is None:
                     time.sleep(pause)
                     continue
-                batch = op.throw(final)
+                batch = attempts.begin(op.throw(final))
             else:
-                batch = op.send(replies)
-            attempts = Attempts(batch, time.monotonic)
+                batch = attempts.begin(op.send(replies), replies)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]
 
@@ -98,8 +109,8 @@ def run(op: Op[T], transport: Transport) -> T:
 async def arun(op: Op[T], transport: AsyncTransport) -> T:
     """Runs an operation over an asyncio transport; the rest is as in `run`."""
     try:
-        batch = next(op)
-        attempts = Attempts(batch, time.monotonic)
+        attempts = Attempts(time.monotonic)
+        batch = attempts.begin(next(op))
         while True:
             try:
                 replies = await transport.execute(batch)
@@ -108,9 +119,8 @@ async def arun(op: Op[T], transport: AsyncTransport) -> T:
                 if final is None:
                     await asyncio.sleep(pause)
                     continue
-                batch = op.throw(final)
+                batch = attempts.begin(op.throw(final))
             else:
-                batch = op.send(replies)
-            attempts = Attempts(batch, time.monotonic)
+                batch = attempts.begin(op.send(replies), replies)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]

@@ -32,12 +32,15 @@ class Batch(msgspec.Struct, frozen=True):
 
     Attributes:
         commands: each a tuple of its name and arguments.
-        token: of the operation, where the batch writes; the batch can then be sent again without
-            being applied twice.
+        writes: whether it changes anything. It can be sent again all the same: its script knows
+            the operation's token and does nothing twice.
+        resend_key: under which idempotency key an application can repeat the operation itself,
+            where the operation takes one.
     """
 
     commands: tuple[Command, ...]
-    token: str | None = None
+    writes: bool = False
+    resend_key: str | None = None
 
 
 class CommandError(msgspec.Struct, frozen=True):

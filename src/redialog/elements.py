@@ -53,6 +53,7 @@ class Ours(msgspec.Struct, omit_defaults=True, gc=False):
     metadata: dict[str, Any] | None = None
     role: str | None = None
     openai: dict[str, Any] | None = None
+    calls: list[Any] | None = None
 
 
 class Data(msgspec.Struct, omit_defaults=True, gc=False):

@@ -129,8 +129,8 @@ class TransportError(RedialogError, ConnectionError):
     Attributes:
         address: where it was looked for, without secrets.
         maybe_applied: True where a write was sent and its reply is missing.
-        token: the operation's token where ``maybe_applied``; sending the same write again with
-            ``idempotency_key=error.token`` within 60 seconds stores it once.
+        token: of an append that is in doubt: appending the same messages again with
+            ``idempotency_key=error.token`` within 60 seconds stores them once.
     """
 
     retryable = True
@@ -140,21 +140,21 @@ class TransportError(RedialogError, ConnectionError):
 
     def __str__(self) -> str:
         text = super().__str__()
-        if self.maybe_applied and self.token:
-            return (
-                f"{text} (the write may have happened; to send it again safely, pass "
-                f"idempotency_key={self.token!r} within 60 seconds)"
-            )
-        return text
+        if not self.maybe_applied:
+            return text
+        if self.token is None:
+            return f"{text} (the write may have happened)"
+        return (
+            f"{text} (the write may have happened; to send it again safely, pass "
+            f"idempotency_key={self.token!r} within 60 seconds)"
+        )
 
     def in_doubt(self, token: str | None) -> TransportError:
         """The same error, saying that a write under ``token`` may have happened."""
-        error = _rebuild(
-            type(self),
-            str(self.args[0]),
-            {**self._fields, "maybe_applied": True, "token": token},
-        )
+        fields = {**self._fields, "maybe_applied": True, "token": token}
+        error = _rebuild(type(self), str(self.args[0]), fields)
         assert isinstance(error, TransportError)  # noqa: S101 - for the type checker
+        error.__cause__ = self.__cause__
         return error
 
     def __reduce__(self) -> tuple[object, ...]:

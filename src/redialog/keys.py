@@ -175,9 +175,13 @@ class OwnLayout:
         return f"{ROOT}{{{self._name}.{number}}}".encode()
 
     def catalogue(self, user_id: str | None = None) -> list[bytes]:
-        """The sorted sets that list the sessions of the namespace, or of one user in it."""
-        end = ":sessions" if user_id is None else ":user:" + escape(user_id)
-        return [self.root(number) + end.encode() for number in range(BUCKETS)]
+        """The sorted sets that list the sessions of the namespace, or of one user in it.
+
+        Raises:
+            InvalidSessionId: the user id is not usable.
+        """
+        end = _listing_end(user_id).encode()
+        return [self.root(number) + end for number in range(BUCKETS)]
 
 
 class SharedLayout:
@@ -200,7 +204,8 @@ class SharedLayout:
         except UnicodeEncodeError:
             raise ConfigurationError("key_prefix holds a lone surrogate") from None
         self._name = _namespace(namespace)
-        self._end = ":at:" + escape(prefix)
+        # Not the last part of a key: its colons would make two names of one.
+        self._end = ":at:" + escape(prefix).replace(":", "%3A")
 
     def session(self, session_id: str, user_id: str | None = None) -> SessionKeys:
         """The keys of one session.
@@ -235,8 +240,15 @@ class SharedLayout:
 
     def catalogue(self, user_id: str | None = None) -> list[bytes]:
         """As `OwnLayout.catalogue`."""
-        end = ":sessions" if user_id is None else ":user:" + escape(user_id)
+        end = _listing_end(user_id)
         return [self._listing(number, end) for number in range(BUCKETS)]
+
+
+def _listing_end(user_id: str | None) -> str:
+    if user_id is None:
+        return ":sessions"
+    check_id(user_id, "user id")
+    return ":user:" + escape(user_id)
 
 
 def _namespace(value: object) -> str:

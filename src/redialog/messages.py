@@ -17,7 +17,7 @@ from msgspec import structs
 
 from redialog import _checks
 from redialog._checks import ACCEPTED, Role, StoredRole
-from redialog.elements import extra_fields
+from redialog.elements import CORE_FIELDS, extra_fields
 from redialog.errors import CorruptElement, InvalidMessage
 from redialog.toolcalls import ToolCall, text_or_none
 
@@ -59,13 +59,13 @@ class _Checked(msgspec.StructMeta):
         core = _checks.core_role(role)
         return made(
             core,
-            content if type(content) is str else _checks.blocks(content),
+            content if type(content) is str else _checks.content(content),
             text_or_none(id, "id"),
             text_or_none(name, "name"),
             () if tool_calls == () else _checks.tool_calls(tool_calls),
             text_or_none(tool_call_id, "tool_call_id"),
             None if created_at is None else _checks.instant(created_at),
-            _checks.mapping(metadata, "metadata") or {},
+            _checks.mapping(metadata, "metadata"),
             None if core == role else role,
         )
 
@@ -257,7 +257,11 @@ class Message(msgspec.Struct, metaclass=_Checked, frozen=True, eq=False, gc=Fals
             InvalidMessage: as for `Message`, or the name of no field.
         """
         fields = {name: getattr(self, name) for name in _FIELDS}
-        extra = changes.pop("extra", self._extra)
+        extra = self._extra
+        if "extra" in changes:
+            extra = _checks.mapping(changes.pop("extra"), "extra")
+            for name in CORE_FIELDS & extra.keys():
+                raise InvalidMessage(f"extra cannot hold {name!r}: it is a field of the message")
         unknown = changes.keys() - fields.keys()
         if unknown:
             raise InvalidMessage(f"a message has no field {min(unknown)!r}")
@@ -266,10 +270,7 @@ class Message(msgspec.Struct, metaclass=_Checked, frozen=True, eq=False, gc=Fals
         if "role" not in changes:
             structs.force_setattr(message, "original_role", self.original_role)
         return structs.replace(
-            message,
-            _extra=_checks.mapping(extra, "extra"),
-            _openai=self._openai,
-            _base=self._raw or self._base,
+            message, _extra=extra, _openai=self._openai, _base=self._raw or self._base
         )
 
     __replace__ = replace

@@ -76,7 +76,8 @@ def ttl_to_ms(ttl: object) -> int | None:
     if isinstance(ttl, timedelta):
         seconds = ttl.total_seconds()
     elif isinstance(ttl, int | float) and not isinstance(ttl, bool):
-        seconds = ttl
+        # Longer than all that a float holds is longer than all that is allowed.
+        seconds = min(ttl, _MAX_TTL_MS) if isinstance(ttl, int) else ttl
     else:
         raise InvalidTTL(
             f"a ttl must be a timedelta or a number of seconds, not {type(ttl).__name__}"
@@ -141,6 +142,7 @@ class SessionPlan:
             digest=digest.hexdigest(),
             at=at,
             ttl_ms=self.ttl_ms,
+            resend_key=idempotency_key or token.text,
         )
         return _append(op, given, token, stored, at)
 

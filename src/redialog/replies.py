@@ -24,13 +24,17 @@ from redialog.errors import (
 _SERVER_ERRORS: dict[str, tuple[type[ServerError], str]] = {
     "OOM": (OutOfMemory, "the server is at its maxmemory; raise it, or give sessions a ttl"),
     "READONLY": (ReadOnly, "the server is a read-only replica; connect to the primary"),
-    "NOPERM": (PermissionDenied, "the ACL user may not run a command or touch a key of it"),
+    "NOPERM": (PermissionDenied, "the ACL user may not run a command or touch a key"),
     "CROSSSLOT": (CrossSlot, "the keys of one call lie in different slots"),
 }
 
 
 # A script reports what its user may not do as a plain error: Redis 7.0, and 7.2 with Valkey.
 _ACL_IN_SCRIPT = ("The user executing the script can't", "ACL failure in script")
+
+
+# States of a server that pass: a failover, a resharding, a slow script, a full disk.
+_PASSING = {"LOADING", "BUSY", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "MISCONF"}
 
 
 def error(reply: CommandError, key: bytes) -> RedialogError:
@@ -47,7 +51,7 @@ def error(reply: CommandError, key: bytes) -> RedialogError:
         code = "NOPERM"
     if code in _SERVER_ERRORS:
         kind, text = _SERVER_ERRORS[code]
-        return kind(f"{text}; nothing was changed (session key {shown!r})", code=code)
+        return kind(f"{text} (session key {shown!r})", code=code)
     if code == "WRONGTYPE":
         return wrong_type(shown)
     if code == "OWNER":
@@ -61,7 +65,9 @@ def error(reply: CommandError, key: bytes) -> RedialogError:
     if code in ("NOAUTH", "WRONGPASS"):
         return AuthError("the server asks for a password", address="")
     return ServerError(
-        f"the server refused a command with {code} (session key {shown!r})", code=code
+        f"the server refused a command with {code} (session key {shown!r})",
+        code=code,
+        retryable=code in _PASSING,
     )
 
 
@@ -89,9 +95,13 @@ def checked(reply: Reply, key: bytes) -> Reply:
 
 def integer(reply: Reply) -> int:
     """An integer reply, which REST gives as a number and some proxies as text."""
-    if isinstance(reply, bool | int | bytes | str):
+    try:
         return int(reply)
-    raise DataError(f"the server gave a {type(reply).__name__} where a number was expected")
+    except (TypeError, ValueError):
+        # Not the reply itself: it can be somebody's text.
+        raise DataError(
+            f"the server gave a {type(reply).__name__} where a number was expected"
+        ) from None
 
 
 def text(reply: Reply) -> bytes:

@@ -9,10 +9,6 @@ import msgspec
 from redialog.errors import InvalidMessage
 
 
-CALL_TYPE = "openai_type"
-"""Under this name a stored call keeps a type of OpenAI's that is not ``function``."""
-
-
 class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):
     """A call of a tool that the assistant asks for.
 
@@ -51,8 +47,6 @@ class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):
         name, args = rest.pop("name", None), rest.pop("args", {})
         if kind in ("tool_call", "invalid_tool_call"):
             del rest["type"]
-        if CALL_TYPE in rest:
-            rest["type"] = rest.pop(CALL_TYPE)
         if not isinstance(name, str) or not isinstance(args, Mapping | str | None):
             raise InvalidMessage("a tool call needs a name (text) and args (a mapping)")
         return cls(name, {} if args is None else args, call_id, rest)
@@ -99,5 +93,5 @@ def text_or_none(value: object, where: str) -> str | None:
     if value is None or value == "":
         return None
     if isinstance(value, str):
-        return value
+        return str.__str__(value)
     raise InvalidMessage(f"{where} must be text, not {type(value).__name__}")

@@ -45,7 +45,7 @@ def newest_messages(messages: Sequence[Message], count: int, *, whole: bool) -> 
     """Where a window of at most ``count`` messages starts that splits no group.
 
     Args:
-        messages: the newest part of a conversation, at least ``count`` of them where there are.
+        messages: the newest part of a conversation.
         count: how many, at least 1.
         whole: whether ``messages`` is the whole conversation.
 
@@ -53,22 +53,20 @@ def newest_messages(messages: Sequence[Message], count: int, *, whole: bool) -> 
         An index. Where the newest group alone is longer than ``count``, that of its first
         message. None where more of the conversation must be read to know.
     """
-    if len(messages) < count and not whole:
+    if len(messages) <= count and whole:
+        return 0
+    if len(messages) < count:
         return None
-    start = max(0, len(messages) - count)
-    first = _after_results(messages, start)
-    if first < len(messages) or not messages:
+    start = len(messages) - count
+    first = start
+    while first < len(messages) and messages[first].role == "tool":
+        first += 1
+    if first < len(messages):
         return first
-    # Nothing but results of one group: the window is that group, from its call on.
-    while start > 0 and messages[start].role == "tool":
-        start -= 1
-    if messages[start].role == "tool":
-        return 0 if whole else None
-    return start if messages[start].tool_calls else start + 1
-
-
-def _after_results(messages: Sequence[Message], start: int) -> int:
-    """The first index from ``start`` on that begins no window inside a group."""
-    while start < len(messages) and messages[start].role == "tool":
-        start += 1
-    return start
+    # Nothing but results: the window is their group, from its call on.
+    group = start
+    while group > 0 and messages[group].role == "tool":
+        group -= 1
+    if messages[group].role == "tool" and not whole:
+        return None
+    return group if messages[group].tool_calls else start

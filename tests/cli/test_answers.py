@@ -11,7 +11,7 @@ import pytest
 
 from redialog import ChatMemory
 from redialog.cli.console import Interrupts
-from tests.cli.tools import PATIENCE_S, Ended, run, start
+from tests.cli.tools import PATIENCE_S, Ended, interrupted, run, start
 from tests.models.endpoint import Endpoint, Step
 
 KEY = "sk-very-secret-0123"
@@ -132,8 +132,7 @@ def test_ctrl_c_keeps_what_was_said(url: str, memory: ChatMemory) -> None:
             process.stdin.write("Hi\n")
             process.stdin.flush()
             assert read(process, 5) == "first"
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=PATIENCE_S)
+            out, err = interrupted(process)
         never.set()
     assert process.returncode == 130
     assert out == "\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +19,10 @@ import redialog
 
 SOURCE = str(Path(redialog.__file__).parents[1])
 PATIENCE_S = 20.0
+
+AGAIN_S = 5.0
+"""When to press Ctrl-C again. CPython notices a signal that comes in the instant before a system
+call blocks only when that call ends, and these tests press it in just such instants."""
 
 # Whoever runs the tests in the background may ignore SIGINT, and children inherit that.
 _START = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
@@ -76,6 +81,15 @@ def run(
     return Ended(process.returncode, out, err)
 
 
+def interrupted(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Sends SIGINT until the process has ended; what it wrote from then on."""
+    for _ in range(3):
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=AGAIN_S)
+    raise AssertionError("it goes on")
+
+
 class Terminal:
     """The command line in a terminal of its own, with a person at it.
 
@@ -119,37 +133,45 @@ class Terminal:
 
     def expect(self, text: str) -> None:
         """Waits until ``text`` is on the screen, after what was expected before."""
-        deadline = time.monotonic() + PATIENCE_S
+        assert self._shows(text, PATIENCE_S), f"no {text!r} in {self.seen!r}"
+
+    def interrupt(self, text: str) -> None:
+        """Types Ctrl-C, and again where `AGAIN_S` seconds later ``text`` is not on the screen."""
+        for _ in range(3):
+            self.type("\x03")
+            if self._shows(text, AGAIN_S):
+                return
+        raise AssertionError(f"no {text!r} in {self.seen!r}")
+
+    def interrupt_to_end(self) -> int:
+        """Types Ctrl-C until the process has ended; the exit code."""
+        for _ in range(3):
+            self.type("\x03")
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(AGAIN_S)
+                return self.end()
+        raise AssertionError(f"it goes on after {self.seen!r}")
+
+    def _shows(self, text: str, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
         while (at := self.seen.find(text, self._expected)) < 0:
-            assert time.monotonic() < deadline, f"no {text!r} in {self.seen!r}"
-            assert self._read(), f"it ended without {text!r}: {self.seen!r}"
+            if not self._read(deadline):
+                return False
         self._expected = at + len(text)
+        return True
 
     def end(self) -> int:
         """Reads to the end; the exit code."""
-        while self._read():
+        deadline = time.monotonic() + PATIENCE_S
+        while self._read(deadline):
             pass
         return self._process.wait(PATIENCE_S)
 
-    def interrupt(self) -> int:
-        """Types Ctrl-C at the prompt and reads to the end; the exit code.
-
-        Again and again, as a person would: one that comes after readline has shown the prompt and
-        before it waits for keys is noticed only with the next key (CPython 3.11).
-        """
-        deadline = time.monotonic() + PATIENCE_S
-        while self._process.poll() is None:
-            assert time.monotonic() < deadline, f"it goes on after {self.seen!r}"
-            self.type("\x03")
-            while select.select([self._master], [], [], 1)[0] and self._read():
-                pass
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(1)
-        return self._process.wait()
-
-    def _read(self) -> bool:
-        ready, _, _ = select.select([self._master], [], [], PATIENCE_S)
-        assert ready, f"nothing more came after {self.seen!r}"
+    def _read(self, deadline: float) -> bool:
+        """Takes what has come; False at the end and after the deadline."""
+        left = max(0.0, deadline - time.monotonic())
+        if not select.select([self._master], [], [], left)[0]:
+            return False
         data = b""
         with suppress(OSError):  # Linux says EIO where the other end is closed
             data = os.read(self._master, 65536)

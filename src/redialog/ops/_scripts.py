@@ -15,19 +15,21 @@ TOKEN_TTL_MS = 60_000
 Call = tuple[str, Sequence[bytes], Sequence[Argument]]
 
 
-def call(*calls: Call, token: str) -> Op[list[Reply]]:
+def call(*calls: Call, resend_key: str | None = None) -> Op[list[Reply]]:
     """Runs scripts in one batch, loading them where the server does not know them.
 
     Args:
         *calls: name, keys and arguments of each.
-        token: of the operation that they belong to.
+        resend_key: as in `Batch`.
 
     Cost: 1 round trip; 2 after a restart or SCRIPT FLUSH of the server.
     """
-    answers = yield Batch(tuple(_evalsha(*one) for one in calls), token)
+    commands = tuple(_evalsha(*one) for one in calls)
+    answers = yield Batch(commands, writes=True, resend_key=resend_key)
     if any(isinstance(answer, CommandError) and answer.code == "NOSCRIPT" for answer in answers):
         # All of them again: those that ran have left their token or can be repeated.
-        answers = yield Batch(tuple(_eval(*one) for one in calls), token)
+        commands = tuple(_eval(*one) for one in calls)
+        answers = yield Batch(commands, writes=True, resend_key=resend_key)
     return list(answers)
 
 
@@ -38,6 +40,7 @@ def mutate(
     args: Sequence[Argument],
     *,
     noted: Literal["always", "known"] | None = None,
+    resend_key: str | None = None,
 ) -> Op[bytes]:
     """Runs the one script of a mutation on a session's keys.
 
@@ -48,6 +51,7 @@ def mutate(
         args: the script's.
         noted: whether a catalogue that lies in another slot is told of it: ``always``, or only
             where it knows the session.
+        resend_key: as in `Batch`.
 
     Returns:
         The script's answer; of the first time, where its token was seen before.
@@ -59,14 +63,16 @@ def mutate(
     """
     touched = [keys.log, keys.meta, keys.op(token)]
     if keys.together:
-        [reply] = yield from call((name, touched + keys.catalogue(), args), token=token)
+        [reply] = yield from call(
+            (name, [*touched, *keys.catalogue()], args), resend_key=resend_key
+        )
     elif noted is None:
-        [reply] = yield from call((name, touched, args), token=token)
+        [reply] = yield from call((name, touched, args), resend_key=resend_key)
     else:
         # What the note answers does not matter: where it fails, the write stands, and the next
         # write of the session notes it again.
         note = ("note", keys.catalogue(), [keys.member, "XX" if noted == "known" else ""])
-        [_, reply] = yield from call(note, (name, touched, args), token=token)
+        [_, reply] = yield from call(note, (name, touched, args), resend_key=resend_key)
     if isinstance(reply, CommandError) and reply.code == "WRONGTYPE":
         yield from _name_culprit(keys)
     _, answer = replies.checked(reply, keys.log)

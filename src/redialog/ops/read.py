@@ -53,52 +53,66 @@ def window_of_turns(log: bytes, limit: int, *, strict: bool) -> Op[list[Message]
     """
     if limit == 0:
         return []
-    # A turn of a question and an answer, and the message that shows where the first one starts.
-    cut = _Cut(lambda found, whole: turns.newest_turns(found, limit, whole=whole), 2 * limit + 1)
+    # Turns of a question and an answer, and the turn before, which shows where the first starts.
+    cut = _Cut(lambda found, whole: turns.newest_turns(found, limit, whole=whole), 2 * limit + 2)
     return (yield from _window(log, cut, strict=strict))
 
 
 class _Cut(msgspec.Struct):
-    """Where a window starts, and how many elements that will probably take."""
+    """Where a window starts, and how many elements it will probably take."""
 
     start: Callable[[Sequence[Message], bool], int | None]
     guess: int
 
 
 def _window(log: bytes, cut: _Cut, *, strict: bool) -> Op[list[Message]]:
-    for _ in range(_RESTARTS):
-        found = yield from _try_window(log, cut, strict=strict)
-        if found is not None:
-            return found
-    raise _changed(log)
-
-
-def _try_window(log: bytes, cut: _Cut, *, strict: bool) -> Op[list[Message] | None]:
-    """One pass over the newest chunks; None where they did not fit together."""
-    found: list[Message] = []
-    last: bytes | None = None
     size = min(cut.guess, FIRST_PAGE)
-    while True:
-        # Each chunk starts with the last element of the one before. Appends in between have moved
-        # it towards the tail; where it is gone, the session was cleared or cut.
-        start = max(len(found) - 1, 0)
-        [reply] = yield Batch(((b"LRANGE", log, start, start + size - 1),))
-        chunk = replies.texts(replies.checked(reply, log))
-        whole = len(chunk) < size
-        if last is not None:
-            if last not in chunk:
-                return None
-            chunk = chunk[chunk.index(last) + 1 :]
-        positions = range(len(found), len(found) + len(chunk))
-        older = codec.decode_many(chunk[::-1], key=_shown(log), positions=positions[::-1])
-        found = older + found
-        first = cut.start(found, whole)
+    [reply] = yield Batch(((b"LRANGE", log, 0, size - 1),))
+    newest_first = replies.texts(replies.checked(reply, log))
+    found = _decoded(log, newest_first)
+    first = cut.start(found, len(newest_first) < size)
+    for _ in range(_RESTARTS):
         if first is not None:
-            found = found[first:]
-            _raise_where_damaged(found, strict)
-            return found
-        last = chunk[-1] if chunk else last
-        size = _next_size(chunk, len(found))
+            break
+        size = _next_size(newest_first, max(4 * size, cut.guess))
+        found, first = yield from _long_window(log, cut, size)
+    if first is None:
+        raise _changed(log)
+    window = found[first:]
+    _raise_where_damaged(window, strict)
+    return window
+
+
+def _long_window(log: bytes, cut: _Cut, size: int) -> Op[tuple[list[Message], int | None]]:
+    """A window that takes more than one page: where it starts, or None where it has to be redone.
+
+    The first page comes with the length before and after it: where they agree, the positions from
+    the oldest are known, and appends do not change those.
+    """
+    length = (b"LLEN", log)
+    before, reply, after = yield Batch((length, (b"LRANGE", log, 0, size - 1), length))
+    if replies.integer(replies.checked(before, log)) != replies.integer(after):
+        return [], None
+    total = replies.integer(after)
+    page = replies.texts(replies.checked(reply, log))
+    found = _decoded(log, page)
+    while (first := cut.start(found, len(found) == total)) is None:
+        # With the last element of the page before, which must still be there.
+        oldest = -(total - len(found)) - 1
+        size = _next_size(page, PAGE_ELEMENTS)
+        [reply] = yield Batch(((b"LRANGE", log, oldest, min(oldest + size, -1)),))
+        chunk = replies.texts(replies.checked(reply, log))
+        if len(chunk) < 2 or chunk[0] != page[-1]:  # noqa: PLR2004
+            return [], None
+        page = chunk[1:]
+        found = _decoded(log, page, len(found)) + found
+    return found, first
+
+
+def _decoded(log: bytes, newest_first: Sequence[bytes], start: int = 0) -> list[Message]:
+    """The messages of a page, oldest first; ``start`` is the index of its newest."""
+    positions = range(start, start + len(newest_first))
+    return codec.decode_many(newest_first[::-1], key=_shown(log), positions=positions[::-1])
 
 
 class Cursor(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ def append(
     digest: str,
     at: int,
     ttl_ms: int | None,
+    resend_key: str | None = None,
 ) -> Op[int]:
     """Adds messages at the new end of a session, exactly once for a token.
 
@@ -29,6 +30,7 @@ def append(
         digest: of what the elements say, to notice a token that is used for something else.
         at: when they were made, ms since the epoch.
         ttl_ms: the TTL that the session gets; None leaves a running one alone.
+        resend_key: the idempotency key that stands for the token.
 
     Returns:
         When they were made; of the first time, where the append was sent again.
@@ -41,7 +43,8 @@ def append(
     """
     ttl = b"" if ttl_ms is None else ttl_ms
     head: list[Argument] = [f"{digest}:{at}", TOKEN_TTL_MS, ttl, keys.owner or b"", keys.member]
-    answer = yield from mutate("append", keys, token, [*head, *elements], noted="always")
+    args = [*head, *elements]
+    answer = yield from mutate("append", keys, token, args, noted="always", resend_key=resend_key)
     written, _, written_at = answer.decode().partition(":")
     if written != digest:
         raise IdempotencyMismatch(
@@ -66,7 +69,7 @@ def clear(keys: SessionKeys, *, token: str) -> Op[int]:
     length, _, cleared_at = answer.partition(b":")
     if not keys.together:
         # A crash before this leaves an entry without a session, which a listing drops.
-        yield from call(("forget", keys.catalogue(), [keys.member, cleared_at]), token=token)
+        yield from call(("forget", keys.catalogue(), [keys.member, cleared_at]))
     return int(length)
 
 

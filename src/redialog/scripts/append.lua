@@ -24,8 +24,6 @@ local FIRST, CHUNK, LAYOUT = 6, 1000, 1
 
 -- Companions speak for the log that they were written for. Another client can have deleted it and
 -- started a new one under the same key: then its oldest element is another.
-local kept = redis.call('HMGET', meta, 'layout', 'anchor', 'owner')
-local stale = false
 local function anchor()
   local oldest = redis.call('LINDEX', log, -1)
   if not oldest then
@@ -33,6 +31,9 @@ local function anchor()
   end
   return #oldest .. ':' .. redis.sha1hex(oldest:sub(1, 512) .. oldest:sub(-512))
 end
+
+local kept = redis.call('HMGET', meta, 'layout', 'anchor', 'owner')
+local stale = kept[1] and kept[2] ~= anchor()
 
 local seen = redis.call('SET', op, ARGV[1], 'PX', ARGV[2], 'NX', 'GET')
 if seen then
@@ -47,7 +48,6 @@ if kept[1] then
   if tonumber(kept[1]) > LAYOUT then
     return refused(redis.error_reply('VERSION ' .. kept[1]))
   end
-  stale = kept[2] ~= anchor()
   if not stale and kept[3] and owner ~= '' and kept[3] ~= owner then
     return refused(redis.error_reply('OWNER'))
   end

@@ -92,13 +92,16 @@ def command_error(error: rex.ResponseError) -> CommandError:
     return CommandError(code, rest) if code.isupper() else CommandError("ERR", text)
 
 
-def failure(error: BaseException, address: str, *, sent: bool) -> TransportError:
+def failure(
+    error: BaseException, address: str, *, sent: bool = False, writes: bool = False
+) -> TransportError:
     """The typed error for a failed connection.
 
     Args:
         error: what redis-py raised.
         address: of the server, without secrets.
         sent: whether the batch had been sent, wholly or in part.
+        writes: whether it changes anything; a read that failed is never in doubt.
     """
     refused = _refusal(error, address)
     if refused is not None:
@@ -106,9 +109,11 @@ def failure(error: BaseException, address: str, *, sent: bool) -> TransportError
     if not sent:
         return ConnectError(f"cannot connect to {address}: {_reason(error)}", address=address)
     if isinstance(error, rex.TimeoutError | TimeoutError):
-        return ReplyTimeout(f"no reply from {address} in time", address=address, maybe_applied=True)
+        return ReplyTimeout(
+            f"no reply from {address} in time", address=address, maybe_applied=writes
+        )
     return ConnectionLost(
-        f"the connection to {address} broke before the reply", address=address, maybe_applied=True
+        f"the connection to {address} broke before the reply", address=address, maybe_applied=writes
     )
 
 
@@ -132,13 +137,6 @@ def _refusal(error: BaseException, address: str) -> TransportError | None:
     if isinstance(error, rex.ResponseError):
         return NotRedis(f"the server at {address} refused the connection's setup", address=address)
     return None
-
-
-def in_doubt_only_for_writes(error: TransportError, batch: Batch) -> TransportError:
-    """A read that failed has changed nothing, however it failed."""
-    if batch.token is None:
-        error.maybe_applied = False
-    return error
 
 
 def _reason(error: BaseException) -> str:

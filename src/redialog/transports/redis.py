@@ -16,7 +16,6 @@ from redialog.transports._redis_common import (
     FAILURES,
     command_error,
     failure,
-    in_doubt_only_for_writes,
     pack,
 )
 
@@ -97,7 +96,7 @@ class RedisTransport:
         except FAILURES as error:
             if self._repair is not None:
                 self._repair()
-            raise failure(error, self.address, sent=False) from error
+            raise failure(error, self.address) from error
         finally:
             with self._lock:
                 self._waiting -= 1
@@ -125,9 +124,7 @@ class RedisTransport:
                     replies.append(command_error(error))
         except FAILURES as error:
             connection.disconnect()
-            raise in_doubt_only_for_writes(
-                failure(error, self.address, sent=sent), batch
-            ) from error
+            raise failure(error, self.address, sent=sent, writes=batch.writes) from error
         except BaseException:
             # Ctrl-C between a request and its reply: the next user of the connection must not
             # read what was meant for this one.

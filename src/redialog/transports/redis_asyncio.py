@@ -16,7 +16,6 @@ from redialog.transports._redis_common import (
     FAILURES,
     command_error,
     failure,
-    in_doubt_only_for_writes,
     pack,
 )
 
@@ -95,7 +94,7 @@ class AsyncRedisTransport:
         except _BROKEN as error:
             if self._repair is not None:
                 await self._repair()
-            raise failure(error, self.address, sent=False) from error
+            raise failure(error, self.address) from error
         finally:
             self._waiting -= 1
 
@@ -119,9 +118,7 @@ class AsyncRedisTransport:
                     replies.append(command_error(error))
         except _BROKEN as error:
             await connection.disconnect(nowait=True)
-            raise in_doubt_only_for_writes(
-                failure(error, self.address, sent=sent), batch
-            ) from error
+            raise failure(error, self.address, sent=sent, writes=batch.writes) from error
         except BaseException:
             # A task that was cancelled between a request and its reply: the next user of the
             # connection must not read what was meant for this one.
