@@ -80,8 +80,8 @@ class AsyncChatMemory:
 
     async def latest_session_id(self, *, user_id: str | None = None) -> str | None:
         """See `redialog.ChatMemory.latest_session_id`."""
-        catalogue = self._config.layout.catalogue(user_id)
-        return await drive.arun(session_ops.latest(catalogue), self._transport)
+        op = session_ops.latest(self._config.layout, user_id)
+        return await drive.arun(op, self._transport)
 
     async def ping(self) -> None:
         """See `redialog.ChatMemory.ping`."""

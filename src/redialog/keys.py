@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import binascii
 from functools import lru_cache
+from typing import TypeAlias
 
 import msgspec
 
@@ -242,6 +243,9 @@ class SharedLayout:
         """As `OwnLayout.catalogue`."""
         end = _listing_end(user_id)
         return [self._listing(number, end) for number in range(BUCKETS)]
+
+
+Layout: TypeAlias = OwnLayout | SharedLayout
 
 
 def _listing_end(user_id: str | None) -> str:

@@ -20,7 +20,7 @@ import msgspec
 from redialog import _ids, codec
 from redialog.effect import Op
 from redialog.errors import ConfigurationError, InvalidTTL, MessageTooLarge
-from redialog.keys import OwnLayout, SharedLayout
+from redialog.keys import Layout, OwnLayout, SharedLayout
 from redialog.messages import Message, MessageLike
 from redialog.ops import read, session, write
 
@@ -48,7 +48,7 @@ TTL: TypeAlias = timedelta | float | None
 class Settings(msgspec.Struct, frozen=True):
     """What a memory gives to its sessions."""
 
-    layout: OwnLayout | SharedLayout
+    layout: Layout
     ttl_ms: int | None
     max_message_bytes: int
 

@@ -130,7 +130,7 @@ class ChatMemory:
         return Session(self._transport, SessionPlan(self._config, session_id, user_id, ttl))
 
     def latest_session_id(self, *, user_id: str | None = None) -> str | None:
-        """The id of the session with the newest activity in this namespace.
+        """The id of the session with the newest activity that is still there.
 
         Args:
             user_id: only sessions of this user.
@@ -141,11 +141,9 @@ class ChatMemory:
         Raises:
             RedialogError: the server could not be asked.
 
-        Cost: 1 round trip with 256 short reads.
+        Cost: 2 round trips with 256 short reads; more where the newest sessions have expired.
         """
-        return drive.run(
-            session_ops.latest(self._config.layout.catalogue(user_id)), self._transport
-        )
+        return drive.run(session_ops.latest(self._config.layout, user_id), self._transport)
 
     def ping(self) -> None:
         """Checks that the server answers.

@@ -281,6 +281,17 @@ def test_the_latest_session_is_the_last_one_written(memory: ChatMemory) -> None:
     assert memory.latest_session_id(user_id="nobody") is None
 
 
+def test_an_expired_session_is_not_the_latest(store: Store) -> None:
+    """Sessions that are gone hide none that are there, however many they are."""
+    memory = store.memory()
+    memory.session("old").append(Message.user("x"))
+    for number in range(30):
+        chat = memory.session(f"gone-{number}")
+        chat.append(Message.user("x"))
+        store.raw.delete(chat._plan.keys.log)
+    assert memory.latest_session_id() == "old"
+
+
 def test_a_damaged_element_is_reported_in_its_place(store: Store) -> None:
     """One unreadable element leaves the others readable; a strict read names key and position."""
     memory = store.memory(key_prefix="")

@@ -12,7 +12,10 @@ from redialog import codec, replies
 from redialog._checks import from_ms
 from redialog.effect import Batch, Op
 from redialog.errors import UnknownVersion
-from redialog.keys import SessionKeys
+from redialog.keys import Layout, SessionKeys
+
+# How many of each bucket's newest sessions are looked at, and how many logs are asked for, at once
+_DEPTH, _AT_ONCE = 4, 64
 
 LAYOUT = 1
 """The version of the companions' layout that this library writes and reads."""
@@ -101,19 +104,39 @@ def _owner(kept: Sequence[bytes | None], oldest: bytes, log: bytes) -> str | Non
     return owner.decode()
 
 
-def latest(catalogue: Sequence[bytes]) -> Op[str | None]:
-    """The session with the newest activity that the catalogue knows; None where it is empty.
+def latest(layout: Layout, user_id: str | None) -> Op[str | None]:
+    """The session with the newest activity that is still there; None where there is none.
 
-    Cost: 1 round trip with one short read for each of the 256 buckets.
+    Args:
+        layout: where the sessions lie.
+        user_id: only those of this user.
+
+    Cost: 2 round trips, with a short read for each of the 256 buckets; more where the newest
+    sessions have expired.
     """
-    commands = tuple((b"ZRANGE", key, -1, -1, b"WITHSCORES") for key in catalogue)
-    answers = yield Batch(commands)
-    newest = [
-        (score, member)
-        for key, answer in zip(catalogue, answers, strict=True)
-        for member, score in replies.scored(replies.checked(answer, key))
-    ]
-    return max(newest)[1].decode() if newest else None
+    catalogue = layout.catalogue(user_id)
+    depth = 0
+    while True:
+        commands = tuple(
+            (b"ZRANGE", key, -depth - _DEPTH, -depth - 1, b"WITHSCORES") for key in catalogue
+        )
+        answers = yield Batch(commands)
+        newest = [
+            (score, member.decode())
+            for key, answer in zip(catalogue, answers, strict=True)
+            for member, score in replies.scored(replies.checked(answer, key))
+        ]
+        if not newest:
+            return None
+        newest.sort(reverse=True)
+        for start in range(0, len(newest), _AT_ONCE):
+            some = [member for _, member in newest[start : start + _AT_ONCE]]
+            logs = [layout.session(member).log for member in some]
+            there = yield Batch(tuple((b"EXISTS", log) for log in logs))
+            for member, log, found in zip(some, logs, there, strict=True):
+                if replies.integer(replies.checked(found, log)):
+                    return member
+        depth += _DEPTH
 
 
 def ping() -> Op[None]:
