@@ -130,7 +130,7 @@ class PlainRedisAsyncio:
         return self._run(self._range(session, -1))
 
     async def _range(self, session: str, last: int) -> Sequence[object]:
-        found = await self._client.lrange(session, 0, last)  # type: ignore[misc]
+        found = await self._client.lrange(session, 0, last)
         return [orjson.loads(element) for element in reversed(found)]
 
 

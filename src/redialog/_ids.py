@@ -13,6 +13,7 @@ import msgspec
 
 _FRESH = re.compile(r"t[0-9a-f]{28}")
 _LOW_62 = (1 << 62) - 1
+_LOW_48 = (1 << 48) - 1
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -26,20 +27,18 @@ class Token(msgspec.Struct, frozen=True):
     text: str
     at: int | None
     _head: int
-    _tail: int
+    _tail: str
 
     def message_id(self, index: int) -> str:
         """The id of the operation's ``index``-th message: a UUID.
 
         Version 7 (RFC 9562: time-ordered) where the token has a time, else version 8 (RFC 9562:
         custom). The index stands in the 12 bits after the version, so that ids of one append sort
-        as their messages.
+        as their messages; what does not fit there is added to the time.
         """
-        version = 8 if self.at is None else 7
-        head = (self._head + (index >> 12)) & 0xFFFF_FFFF_FFFF
-        number = head << 80 | version << 76 | (index & 0xFFF) << 64 | 2 << 62 | self._tail
-        text = f"{number:032x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        head = f"{(self._head + (index >> 12)) & _LOW_48:012x}"
+        version = "8" if self.at is None else "7"
+        return f"{head[:8]}-{head[8:]}-{version}{index & 0xFFF:03x}-{self._tail}"
 
 
 def fresh(at: int, random: bytes) -> Token:
@@ -49,8 +48,8 @@ def fresh(at: int, random: bytes) -> Token:
         at: now, ms since the epoch.
         random: 8 bytes from ``os.urandom``.
     """
-    tail = int.from_bytes(random[:8], "big") & _LOW_62
-    return Token(f"t{at:012x}{tail:016x}", at, at, tail)
+    tail = int.from_bytes(random, "big") & _LOW_62
+    return Token(f"t{at:012x}{tail:016x}", at, at, _variant(tail))
 
 
 def from_key(key: str, log: bytes) -> Token:
@@ -62,7 +61,13 @@ def from_key(key: str, log: bytes) -> Token:
     """
     if _FRESH.fullmatch(key):
         at, tail = int(key[1:13], 16), int(key[13:], 16) & _LOW_62
-        return Token(key, at, at, tail)
+        return Token(key, at, at, _variant(tail))
     digest = hashlib.blake2b(log + b"\0" + key.encode(), digest_size=16).digest()
     head, tail = int.from_bytes(digest[:6], "big"), int.from_bytes(digest[8:], "big") & _LOW_62
-    return Token("k" + digest.hex(), None, head, tail)
+    return Token("k" + digest.hex(), None, head, _variant(tail))
+
+
+def _variant(tail: int) -> str:
+    """The last two groups of a UUID: the variant 10 and 62 bits."""
+    text = f"{2 << 62 | tail:016x}"
+    return f"{text[:4]}-{text[4:]}"

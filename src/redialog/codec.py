@@ -121,15 +121,26 @@ def stored(message: Message, new_id: str, at: int | None) -> Message:
     Raises:
         InvalidMessage: it cannot be stored: a lone surrogate, or a role that no reader takes.
     """
-    changes: dict[str, Any] = {}
-    if message.id is None:
-        changes["id"] = new_id
-    if message._at is None and at is not None:
-        changes["_at"] = at
-    if changes:
-        origin = message._raw or message._base
-        message = structs.replace(message, _raw=None, _base=origin, **changes)
-    return structs.replace(message, _raw=_encoded(message), _base=None, _extra=None)
+    at = at if message._at is None else message._at
+    origin = message._raw or message._base
+    message = made(
+        message.role,
+        message.content,
+        message.id or new_id,
+        message.name,
+        message.tool_calls,
+        message.tool_call_id,
+        at,
+        message.metadata,
+        message.original_role,
+        None,
+        message._extra,
+        message._openai,
+    )
+    raw = _encoded(message, origin)
+    structs.force_setattr(message, "_raw", raw)
+    structs.force_setattr(message, "_extra", None)
+    return message
 
 
 def element(message: Message) -> bytes:
@@ -139,10 +150,9 @@ def element(message: Message) -> bytes:
     return message._raw
 
 
-def _encoded(message: Message) -> bytes:
+def _encoded(message: Message, origin: bytes | None) -> bytes:
     if message.role in ("damaged", "remove"):
         raise InvalidMessage(f"a {message.role} message cannot be stored again")
-    origin = message._raw or message._base
     try:
         if origin is not None:
             return _rewrite(message, origin)

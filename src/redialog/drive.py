@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from redialog.effect import AsyncTransport, Batch, CommandError, Op, Replies, Transport
+from redialog.effect import AsyncTransport, Batch, CommandError, Op, Replies, Reply, Transport
 from redialog.errors import ConnectError, TransportError
 
 T = TypeVar("T")
@@ -26,6 +26,10 @@ lives, so that a late resend always meets the token of the first."""
 
 CONNECT_DEADLINE_S = 1.0
 """The same where the server is not there at all: a caller learns that it is down within 2 s."""
+
+
+def _is_error(reply: Reply) -> bool:
+    return isinstance(reply, CommandError)
 
 
 class Attempts:
@@ -48,7 +52,7 @@ class Attempts:
             batch: the next one.
             replies: to the one before.
         """
-        if replies and not any(isinstance(reply, CommandError) for reply in replies):
+        if self._doubt is not None and replies and not any(map(_is_error, replies)):
             self._doubt = None
         self._batch = batch
         self._started = self._clock()

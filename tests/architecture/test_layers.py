@@ -15,7 +15,7 @@ LAYERS: list[tuple[str, ...]] = [
     # domain: pure values
     ("errors", "_version"),
     ("toolcalls", "elements", "keys", "_ids"),
-    ("_checks",),
+    ("_checks", "_calls"),
     ("messages",),
     ("codec", "turns"),
     # vocabulary

@@ -95,6 +95,18 @@ def test_a_damaged_element_is_not_stored_again(raw: bytes) -> None:
         write(codec.decode(raw, key=KEY, position=0))
 
 
+def test_a_number_too_long_to_read_is_not_stored_again() -> None:
+    """Python's reader refuses such digits; that is an error of this library, and names nothing."""
+    raw = human(n=0).replace(b'"n": 0', b'"n": ' + b"9" * 10_000)
+    message = codec.decode(raw, key=KEY, position=0)
+    for changed in (message, message.replace(name="eve")):
+        with pytest.raises(InvalidMessage) as caught:
+            write(changed)
+        assert SECRET not in str(caught.value)
+        assert "999" not in str(caught.value)
+        assert caught.value.__suppress_context__
+
+
 def test_a_number_from_the_tail_is_a_position_too() -> None:
     """Pages count from the oldest element, as LINDEX does with negative numbers."""
     message = codec.decode(b"{", key=KEY, position=-3)

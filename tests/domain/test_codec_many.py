@@ -24,6 +24,7 @@ OURS = [
     write(Message.user([{"type": "text", "text": "x"}, {"type": "image_url"}])),
     write(Message.assistant("x", tool_calls=[ToolCall("f", {"a": 1}, "1")])),
     write(Message.assistant("x", tool_calls=[ToolCall("f", "{", "1")])),
+    write(Message.assistant("x", tool_calls=[ToolCall("f", "{"), ToolCall("g", extra={"a": 1})])),
     write(Message.tool("x", tool_call_id="1")),
     write(Message.from_openai({"role": "assistant", "content": "x", "refusal": "no"})),
     write(Message.assistant("x").replace(extra={"usage_metadata": {"total_tokens": 3}})),
@@ -92,6 +93,19 @@ def test_any_mixture(raws: list[bytes], first: int) -> None:
     """Whatever lies side by side, each is read as if alone, with its own position."""
     check(raws, range(first, first + len(raws)))
     check(raws, range(first, first - len(raws), -1))
+
+
+@pytest.mark.parametrize("damaged", [0, 1, 2, 255, 256, 299])
+def test_nothing_is_read_twice_before_a_damaged_element(damaged: int) -> None:
+    """One whose meaning is unknown is found late; those before it are still there once."""
+    raws = [write(Message.user(f"m{i}", metadata={"i": i})) for i in range(300)]
+    raws[damaged] = b'{"type":"unknown","data":{"content":"x"}}'
+    found = codec.decode_many(raws, key=KEY, positions=range(300))
+    texts = [f"m{i}" for i in range(300)]
+    texts[damaged] = ""
+    assert [message.text for message in found] == texts
+    assert [i for i, message in enumerate(found) if message.damage is not None] == [damaged]
+    check(raws, range(300))
 
 
 @pytest.mark.parametrize("count", [0, 1, 255, 256, 257, 512, 1000])

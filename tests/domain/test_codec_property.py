@@ -17,6 +17,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(2**200), 2**200)
+    | st.integers(1 - 2**1024, 2**1024 - 1)
     | st.floats(allow_nan=False, allow_infinity=False)
     | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
@@ -25,11 +26,10 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 MAPPING = st.dictionaries(TEXT, JSON, max_size=3)
 CONTENT = TEXT | st.lists(MAPPING | TEXT, max_size=3)
 NAME = st.none() | TEXT
-VALID = st.builds(ToolCall, TEXT, MAPPING, st.none() | TEXT.filter(bool))
-INVALID = st.builds(ToolCall, TEXT, TEXT, st.none() | TEXT.filter(bool))
-CALLS = st.tuples(st.lists(VALID, max_size=2), st.lists(INVALID, max_size=2)).map(
-    lambda both: [*both[0], *both[1]]
-)
+FURTHER = st.just({}) | st.dictionaries(TEXT | st.sampled_from(["type", "index"]), JSON, max_size=2)
+CALL_ID = st.none() | TEXT.filter(bool)
+# Valid and malformed ones in any order, with any further fields.
+CALLS = st.lists(st.builds(ToolCall, TEXT, MAPPING | TEXT, CALL_ID, FURTHER), max_size=4)
 TIME = st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 
 
@@ -69,6 +69,11 @@ def test_what_is_stored_is_one_of_the_shapes_that_all_readers_load(message: Mess
     assert written["type"] in {"human", "ai", "system", "tool"}
     assert isinstance(written["data"]["content"], str | list)
     assert written["type"] != "tool" or isinstance(written["data"]["tool_call_id"], str)
+    for name, kind in (("tool_calls", dict), ("invalid_tool_calls", str)):
+        for call in written["data"].get(name, []):
+            assert call.keys() == {"name", "args", "id", "type"}
+            assert call["type"] == name.removesuffix("s")
+            assert isinstance(call["args"], kind)
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)

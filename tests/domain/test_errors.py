@@ -25,9 +25,13 @@ MADE: list[RedialogError] = [
     errors.CorruptElement(key="chat:1", position=-3, reason="it is not JSON"),
     errors.WrongType("the key holds a hash", code="WRONGTYPE", key="chat:1"),
     errors.OutOfMemory("full", code="OOM"),
+    errors.ServerError("busy", code="BUSY", retryable=True),
     errors.ConnectError("cannot connect", address="redis://h:1/0"),
     errors.ReplyTimeout("no reply", address="redis://h:1/0", maybe_applied=True),
     errors.ConnectionLost("cut", address="redis://h:1/0", maybe_applied=True).in_doubt("t1"),
+    errors.ConnectionLost("cut", address="redis://h:1/0", maybe_applied=True).in_doubt(None),
+    errors.ReplyTimeout("no reply", address="redis://h:1/0", maybe_applied=False),
+    errors.CorruptElement(key="chat:1", position=0, reason="it is not JSON"),
     errors.IdempotencyMismatch("used for others"),
 ]
 SPECIAL = (errors.MessageTooLarge, errors.MissingExtra, errors.CorruptElement)
@@ -84,6 +88,7 @@ def test_an_error_survives_pickling_and_copying(
     assert str(other) == str(error)
     assert other.args == error.args
     assert vars(other) == vars(error)
+    assert other.retryable is error.retryable
     for name in type(error).__annotations__:
         assert getattr(other, name) == getattr(error, name)
 
@@ -134,9 +139,46 @@ def test_in_doubt_adds_the_token() -> None:
     assert type(doubt) is errors.ReplyTimeout
     assert (doubt.maybe_applied, doubt.token, doubt.address) == (True, "t123", "redis://h:1/0")
     assert "idempotency_key='t123'" in str(doubt)
-    assert str(error) == "no reply"
+    assert "may have happened" in str(doubt)
+    assert str(error) == "no reply (the write may have happened)"
     assert error.token is None
     # Once more changes the token, and does not repeat the advice.
     again = doubt.in_doubt("t456")
     assert str(again).count("idempotency_key") == 1
     assert "t456" in str(again)
+    assert "t123" not in str(again)
+
+
+def test_in_doubt_without_a_key_gives_no_advice() -> None:
+    """A write that no key stands for may have happened, and that is all there is to say."""
+    doubt = errors.ConnectionLost("cut", address="redis://h:1/0").in_doubt(None)
+    assert (doubt.maybe_applied, doubt.token, doubt.address) == (True, None, "redis://h:1/0")
+    assert str(doubt) == "cut (the write may have happened)"
+    assert doubt.args == ("cut",)
+    assert str(doubt.in_doubt(None)) == str(doubt)
+    assert str(doubt.in_doubt("k").in_doubt(None)) == str(doubt)
+
+
+@pytest.mark.parametrize("key", ["t1", None])
+def test_in_doubt_keeps_the_cause(key: str | None) -> None:
+    """What broke the connection is still seen below the error that a caller gets."""
+    error = errors.ReplyTimeout("no reply", maybe_applied=True)
+    error.__cause__ = OSError("reset")
+    assert error.in_doubt(key).__cause__ is error.__cause__
+    assert error.in_doubt(key).in_doubt(key).__cause__ is error.__cause__
+
+
+@pytest.mark.parametrize(
+    ("position", "counted"),
+    [
+        (0, "element 0 (0 is the newest) of"),
+        (17, "element 17 (0 is the newest) of"),
+        (-1, "element -1 (-1 is the oldest) of"),
+        (-17, "element -17 (-1 is the oldest) of"),
+    ],
+)
+def test_a_position_says_from_where_it_is_counted(position: int, counted: str) -> None:
+    """As LINDEX takes it: from the newest, or with a minus from the oldest."""
+    error = errors.CorruptElement(key="chat:1", position=position, reason="it is not JSON")
+    assert str(error).startswith(counted)
+    assert (error.key, error.position, error.reason) == ("chat:1", position, "it is not JSON")

@@ -120,11 +120,33 @@ def test_names_of_the_shared_layout_never_change(
 def test_the_catalogue_of_the_shared_layout_never_changes() -> None:
     """It lies in the namespace's buckets, apart for each prefix."""
     keys = SharedLayout("shop", "message_store:").session("golden-main", "ada")
-    assert keys.sessions == b"redialog:{shop.254}:at:message_store::sessions"
-    assert keys.user == b"redialog:{shop.254}:at:message_store::user:ada"
+    assert keys.sessions == b"redialog:{shop.254}:at:message_store%3A:sessions"
+    assert keys.user == b"redialog:{shop.254}:at:message_store%3A:user:ada"
     assert SharedLayout("shop", "").session("demo").sessions == (
         b"redialog:{shop.160}:at::sessions"
     )
+    keys = SharedLayout("shop", "a%3A{b}: :").session("x", "u:1")
+    assert keys.user == b"redialog:{shop.131}:at:a%253A%7Bb%7D%3A%20%3A:user:u:1"
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    st.tuples(st.just("") | NASTY, st.none() | NASTY),
+    st.tuples(st.just("") | NASTY, st.none() | NASTY),
+)
+@example(("p:user:x", None), ("p", "x:sessions"))
+@example(("p", "u"), ("p:user", "u"))
+@example(("p:", None), ("p%3A", None))
+@example(("", "sessions"), (":user", None))
+def test_catalogues_of_different_prefixes_and_users_never_meet(
+    one: tuple[str, str | None], other: tuple[str, str | None]
+) -> None:
+    """Wherever a prefix or a user id has colons, no two listings share a key."""
+    first, second = (SharedLayout("n", prefix).catalogue(user) for prefix, user in (one, other))
+    assert (first == second) == (one == other)
+    assert one == other or not set(first) & set(second)
+    assert not set(first) & {*OwnLayout("n").catalogue(other[1]), *OwnLayout("n").catalogue()}
+    assert len({slot(key) for key in {first[0], second[0]}}) == 1
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
@@ -212,6 +234,23 @@ MAKERS: list[Callable[[Any], SessionKeys]] = [
     lambda bad: OwnLayout("n").session("s", bad),
     lambda bad: SharedLayout("n", "p:").session("s", bad),
 ]
+LISTINGS: list[Callable[[Any], list[bytes]]] = [
+    OwnLayout("n").catalogue,
+    SharedLayout("n", "").catalogue,
+    SharedLayout("n", "p:").catalogue,
+]
+
+
+@pytest.mark.parametrize("make", LISTINGS)
+@pytest.mark.parametrize("bad", BAD_IDS, ids=lambda bad: repr(bad)[:12])
+def test_users_whose_listing_is_refused(make: Callable[[Any], list[bytes]], bad: Any) -> None:
+    """No session can be theirs, so asking for one is a mistake; None asks for everybody's."""
+    if bad is None:
+        assert len(make(bad)) == BUCKETS
+        return
+    with pytest.raises(InvalidSessionId, match="user id") as caught:
+        make(bad)
+    assert len(str(caught.value)) < 200
 
 
 @pytest.mark.parametrize("make", MAKERS)

@@ -61,6 +61,7 @@ WRITTEN: list[tuple[Message, type[BaseMessage]]] = [
     (Message.assistant(tool_calls=[ToolCall("f", {"a": 1}, "1")]), AIMessage),
     (Message.assistant(tool_calls=[ToolCall("f", {"a": 1})]), AIMessage),
     (Message.assistant(tool_calls=[ToolCall("f", '{"a": ', "1")]), AIMessage),
+    (Message.assistant(tool_calls=[ToolCall("f", "{"), ToolCall("g", extra={"a": 1})]), AIMessage),
     (Message.tool("21C", tool_call_id="1", name="f"), ToolMessage),
     (Message.tool(BLOCKS), ToolMessage),  # type: ignore[arg-type]
     (Message("function", "21C", name="f"), ToolMessage),  # type: ignore[arg-type]
@@ -85,6 +86,27 @@ def test_langchain_loads_what_is_written(message: Message, kind: type[BaseMessag
     assert found.content == message.content
     assert found.id == (message.id or "new-id")
     assert found.name == message.name
+
+
+FURTHER: list[dict[str, Any]] = [
+    {"index": 0, "id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}},
+    {"index": 0, "id": "1", "type": "function", "function": {"name": "f", "arguments": "{"}},
+    {"id": "1", "type": "custom", "custom": {"name": "f", "input": ""}},
+    {"name": "f", "args": {}, "id": "1", "type": "tool_call", "error": None, "extras": {"a": [1]}},
+    {"name": "f", "args": "{", "id": "1", "type": "invalid_tool_call", "error": "x", "index": 1},
+]
+
+
+@pytest.mark.parametrize("call", FURTHER, ids=str)
+def test_langchain_loads_calls_with_further_fields(call: dict[str, Any]) -> None:
+    """Its messages take no other fields in a call, so those stand where it does not look."""
+    message = Message.assistant("x", tool_calls=[call])
+    assert message.tool_calls[0].extra
+    for raw in (write(message), write(read(write(message)).replace(tool_calls=[call, call]))):
+        found = loaded(raw)
+        assert isinstance(found, AIMessage)
+        assert {c["name"] for c in [*found.tool_calls, *found.invalid_tool_calls]} == {"f"}
+        assert {c.extra == message.tool_calls[0].extra for c in read(raw).tool_calls} == {True}
 
 
 def test_langchain_gets_the_calls() -> None:

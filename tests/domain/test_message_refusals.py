@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import pickle
+import types
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from redialog import InvalidMessage, Message, RedialogError, ToolCall
 from redialog._checks import MAX_DEPTH
+from redialog.elements import CORE_FIELDS
+from tests.domain.tools import read
 
 SECRET = "locker code 4417"
 
@@ -48,6 +52,31 @@ def test_an_unknown_role(role: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("role", "quoted"),
+    [
+        ("bot", True),
+        ("human", True),
+        ("tool_result", True),
+        ("x" * 20, True),
+        ("x" * 21, False),
+        ("", False),
+        ("Bot", False),
+        ("bot\n", False),
+        ("locker 4417", False),
+        ("4417", False),
+        ("h\u00e9", False),
+        ("what?", False),
+        (4417, False),
+    ],
+)
+def test_only_what_looks_like_a_role_is_quoted(role: Any, quoted: bool) -> None:
+    """With the arguments swapped, the role is what somebody said."""
+    error = refused(lambda: Message(role, SECRET))
+    assert (repr(role) in str(error)) is quoted
+    refused(lambda: Message(SECRET, "user"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
     "content",
     [
         None,
@@ -60,6 +89,18 @@ def test_an_unknown_role(role: Any) -> None:
         memoryview(SECRET.encode()),
         {"type": "text", "text": SECRET},
         {5, 6},
+        {},
+        set(),
+        {SECRET},
+        frozenset({SECRET}),
+        b"",
+        bytearray(),
+        memoryview(b""),
+        iter([{"type": "text", "text": SECRET}]),
+        {"a": {"type": "text", "text": SECRET}}.values(),
+        [bytearray(SECRET.encode())],
+        [{"type": "text", "text": bytearray(SECRET.encode())}],
+        [{"type": "text", "text": SECRET, "score": 2**1024}],
         [SECRET.encode()],
         [None],
         [[SECRET]],
@@ -97,6 +138,13 @@ BAD_JSON: list[Any] = [
     {"a": frozenset({SECRET})},
     {"a": object(), "b": SECRET},
     {"a": 1j, "b": SECRET},
+    {"a": bytearray(SECRET.encode())},
+    {"a": 2**1024, "b": SECRET},
+    {"a": [-(2**1024)], "b": SECRET},
+    {"a": 10**5000, "b": SECRET},
+    {"a": Decimal("1.5"), "b": SECRET},
+    {"a": types.MappingProxyType({5: SECRET})},
+    {"a": ({5: SECRET},)},
     {"a": Message.user(SECRET)},
     {"a": nested(MAX_DEPTH + 1)},
     {"a": nested(100_000)},
@@ -106,7 +154,7 @@ BAD_JSON: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("value", BAD_JSON)
+@pytest.mark.parametrize("value", BAD_JSON, ids=lambda value: type(value).__name__)
 def test_what_json_cannot_hold(value: Any) -> None:
     """Metadata, extra fields, arguments of calls and OpenAI's further fields are JSON mappings."""
     refused(lambda: Message.user(SECRET, metadata=value))
@@ -127,9 +175,16 @@ def test_as_deep_as_allowed_is_taken() -> None:
     assert Message.user("x", metadata={"a": nested(MAX_DEPTH)}).metadata["a"]
 
 
+class Zone(tzinfo):
+    """A zone that does not say how far it is from UTC."""
+
+    def utcoffset(self, when: datetime | None) -> None:
+        """Unknown."""
+
+
 @pytest.mark.parametrize(
     "value",
-    [datetime(2025, 1, 1), date(2025, 1, 1), 1_700_000_000, 1.5, "2025-01-01T00:00:00Z", SECRET],  # noqa: DTZ001
+    [datetime(2025, 1, 1, tzinfo=Zone()), datetime(2025, 1, 1), date(2025, 1, 1), 1_700_000_000, 1.5, "2025-01-01T00:00:00Z", SECRET],  # noqa: DTZ001
     ids=lambda value: type(value).__name__,
 )
 def test_a_time_without_a_zone_or_none_at_all(value: Any) -> None:
@@ -161,6 +216,20 @@ def test_a_time_without_a_zone_or_none_at_all(value: Any) -> None:
         [{"id": "1", "type": "function", "function": SECRET}],
         [{"id": "1", "type": "custom", "custom": {"input": SECRET}}],
         [{"name": "f", "args": {}, 5: SECRET}],
+        [{"name": "f", "args": {"a": 2**1024}}],
+        [ToolCall(5)],  # type: ignore[arg-type]
+        [ToolCall(None)],  # type: ignore[arg-type]
+        [ToolCall("f", [SECRET])],  # type: ignore[arg-type]
+        [ToolCall("f", 5)],  # type: ignore[arg-type]
+        [ToolCall("f", SECRET.encode())],  # type: ignore[arg-type]
+        [ToolCall("f", {5: SECRET})],  # type: ignore[dict-item]
+        [ToolCall("f", {"a": {SECRET}})],
+        [ToolCall("f", {}, 5)],  # type: ignore[arg-type]
+        [ToolCall("f", {}, [SECRET])],  # type: ignore[arg-type]
+        [ToolCall("f", {}, "1", 5)],  # type: ignore[arg-type]
+        [ToolCall("f", {}, "1", [SECRET])],  # type: ignore[arg-type]
+        [ToolCall("f", {}, "1", {"a": SECRET.encode()})],
+        [ToolCall("f"), ToolCall(5)],  # type: ignore[arg-type]
     ],
     ids=lambda value: repr(value)[:40],
 )
@@ -189,6 +258,15 @@ def test_what_is_neither_a_message_nor_a_dict(value: Any) -> None:
 def test_a_dict_without_a_role() -> None:
     """A dict needs a role; the error says so."""
     assert "role" in str(refused(lambda: Message.from_openai({"content": SECRET})))
+
+
+@pytest.mark.parametrize("name", sorted(CORE_FIELDS))
+@pytest.mark.parametrize("value", [SECRET, None, [], [{"name": "f"}]], ids=repr)
+def test_extra_is_not_a_way_around_the_fields(name: str, value: Any) -> None:
+    """What a message has an attribute for is set there, with its checks, and not beside it."""
+    for message in (Message.user(SECRET), read(b'{"type":"ai","data":{"content":"x","a":1}}')):
+        error = refused(lambda message=message: message.replace(extra={"a": 1, name: value}))
+        assert repr(name) in str(error)
 
 
 def test_the_name_of_no_field() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from redialog import Message, ToolCall
@@ -35,16 +35,20 @@ def turn_starts(kinds: str) -> list[int]:
 
 
 def expected_messages(kinds: str, count: int) -> int:
-    """The longest window of at most ``count`` messages that splits no group, else the newest one.
+    """All of it where that fits, else the longest window that splits no group, else the newest one.
 
-    No window begins at a tool message: it belongs to what stands before it. (Results without a
-    call are held together, too: the call could stand before the part that was read.)
+    No window begins at a tool message: it belongs to what stands before it. Where the newest
+    messages are results without a call, though, they are no group, and are cut at ``count``.
     """
+    if len(kinds) <= count:
+        return 0
     starts = [i for i, kind in enumerate(kinds) if kind != "t"]
     fitting = [i for i in starts if len(kinds) - i <= count]
-    if fitting or not starts:
-        return min(fitting, default=0)
-    return starts[-1] if kinds[starts[-1]] == "c" else starts[-1] + 1
+    if fitting:
+        return min(fitting)
+    if starts and kinds[starts[-1]] == "c":
+        return starts[-1]
+    return len(kinds) - count
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
@@ -78,6 +82,11 @@ def test_the_newest_turns_of_a_part(before: str, kinds: str, turns: int) -> None
 @example("ucttt", 2)
 @example("uttt", 1)
 @example("ttt", 2)
+@example("ttt", 3)
+@example("tua", 3)
+@example("tua", 4)
+@example("utttt", 2)
+@example("ttttuct", 1)
 def test_the_newest_messages_of_a_whole_conversation(kinds: str, count: int) -> None:
     """The window is as long as it may be, or the newest group where that alone is longer."""
     assert newest_messages(conversation(kinds), count, whole=True) == expected_messages(
@@ -87,14 +96,22 @@ def test_the_newest_messages_of_a_whole_conversation(kinds: str, count: int) -> 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(CONVERSATIONS, CONVERSATIONS, st.integers(1, 8))
+@example("u", "ttt", 2)
+@example("c", "ttt", 2)
+@example("u", "ttt", 3)
+@example("", "ttt", 3)
+@example("a", "tua", 3)
 def test_the_newest_messages_of_a_part(before: str, kinds: str, count: int) -> None:
     """From a part of the conversation the same window is found, or that more must be read."""
     found = newest_messages(conversation(kinds), count, whole=False)
     whole = newest_messages(conversation(before + kinds), count, whole=True)
     if found is not None:
+        # A part that is all there is and begins with a result: see the windows of operations.
+        assume((before, len(kinds), kinds[:1]) != ("", count, "t"))
         assert whole == len(before) + found
     else:
-        assert len(kinds) < count or set(kinds[-count:]) == {"t"}
+        # Too short; results whose call may stand before; or all of it, which would be kept whole.
+        assert len(kinds) < count or set(kinds) == {"t"} or (len(kinds), kinds[0]) == (count, "t")
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
@@ -145,6 +162,14 @@ def test_turns_by_example(kinds: str, turns: int, start: int) -> None:
         ("uacttaua", 6, 2),
         ("uactt", 1, 2),
         ("uactt", 3, 2),
+        ("tua", 3, 0),
+        ("tua", 2, 1),
+        ("ttt", 3, 0),
+        ("ttt", 2, 1),
+        ("uttt", 2, 2),
+        ("uttt", 3, 1),
+        ("uttt", 4, 0),
+        ("ttttua", 5, 4),
     ],
 )
 def test_messages_by_example(kinds: str, count: int, start: int) -> None:

@@ -18,18 +18,21 @@ from redialog import (
     ConnectError,
     ConnectionLost,
     NotRedis,
+    RedialogError,
     ReplyTimeout,
     TransportError,
     drive,
 )
-from redialog.effect import Batch, Op, Replies
+from redialog.effect import Batch, CommandError, Op, Replies
 from redialog.ops import read, write
 from tests.operations.scripted import AsyncScripted, Scripted
 from tests.operations.tools import NOSCRIPT, OWN
 
 TOKEN = "t0123"
 READ = Batch(((b"LLEN", b"chat"),))
-WRITE = Batch(((b"EVALSHA", b"0", 0),), TOKEN)
+WRITE = Batch(((b"EVALSHA", b"0", 0),), writes=True, resend_key=TOKEN)
+# A write that no application can repeat under a key: a clear, a ttl.
+PLAIN = Batch(((b"EVALSHA", b"1", 0),), writes=True)
 
 
 Driver: TypeAlias = Callable[[Op[Any], Scripted], Any]
@@ -89,7 +92,7 @@ def test_an_operation_without_a_batch_needs_no_server(driver: Driver) -> None:
 
 
 @both
-@pytest.mark.parametrize("batch", [READ, WRITE], ids=["read", "write"])
+@pytest.mark.parametrize("batch", [READ, WRITE, PLAIN], ids=["read", "append", "other write"])
 @pytest.mark.parametrize("failures", [1, 2])
 def test_the_same_batch_is_sent_again(driver: Driver, batch: Batch, failures: int) -> None:
     """After a failure the very same object goes out, so a write has the same token."""
@@ -122,7 +125,7 @@ def test_each_batch_has_attempts_of_its_own(driver: Driver) -> None:
 
     transport = Scripted(lost(), lost(), [1], lost(), lost(), [2])
     driver(two(), transport)
-    assert [batch.token for batch in transport.sent] == [None] * 3 + [TOKEN] * 3
+    assert transport.sent == [READ] * 3 + [WRITE] * 3
 
 
 @both
@@ -172,15 +175,36 @@ def test_a_write_is_in_doubt_where_any_attempt_may_have_arrived(
     assert error.maybe_applied is doubt
     assert error.token == (TOKEN if doubt else None)
     assert (TOKEN in str(error)) is doubt
+    assert ("may have happened" in str(error)) is doubt
 
 
 @both
-def test_a_read_never_has_a_token(driver: Driver) -> None:
+def test_a_write_without_a_key_is_in_doubt_without_advice(driver: Driver) -> None:
+    """There is no key under which a clear could be sent again, so none is named."""
+    with pytest.raises(ConnectionLost) as caught:
+        driver(once(PLAIN), Scripted(lost(), unreachable(), unreachable()))
+    error = caught.value
+    assert (error.maybe_applied, error.token) == (True, None)
+    assert str(error) == "cut (the write may have happened)"
+
+
+@both
+def test_a_read_is_never_in_doubt(driver: Driver) -> None:
     """There is nothing to be in doubt about, and nothing to send again under a key."""
     with pytest.raises(ConnectionLost) as caught:
-        driver(once(READ), Scripted(lost(), lost(), lost()))
-    assert caught.value.token is None
-    assert "idempotency_key" not in str(caught.value)
+        driver(once(READ), Scripted(*[lost(maybe_applied=False)] * 3))
+    assert (caught.value.maybe_applied, caught.value.token) == (False, None)
+    assert str(caught.value) == "cut"
+
+
+@both
+def test_the_cause_of_a_doubt_is_kept(driver: Driver) -> None:
+    """What broke the connection can be seen in the trace of the final error."""
+    first = lost()
+    first.__cause__ = OSError("reset")
+    with pytest.raises(ConnectionLost) as caught:
+        driver(once(WRITE), Scripted(first, unreachable(), unreachable()))
+    assert caught.value.__cause__ is first.__cause__
 
 
 @both
@@ -198,6 +222,77 @@ def test_the_operation_sees_the_failure(driver: Driver) -> None:
 
     assert driver(careful(), Scripted(lost(), lost(), lost(), [5])) == "recovered with 5"
     assert [(error.maybe_applied, error.token) for error in seen] == [(True, TOKEN)]
+
+
+def two_writes() -> Op[Replies]:
+    """An operation that writes twice, as one does whose script the server did not know."""
+    yield WRITE
+    return (yield WRITE)
+
+
+@both
+@pytest.mark.parametrize("last", [unreachable, lambda: AuthError("refused")])
+@pytest.mark.parametrize("answer", [[NOSCRIPT], [1, NOSCRIPT], [NOSCRIPT, [0, b"1"]]], ids=len)
+def test_a_doubt_outlives_a_batch_that_was_refused(
+    driver: Driver, answer: Replies, last: Callable[[], TransportError]
+) -> None:
+    """The lost one may have been applied before the server forgot its scripts."""
+    transport = Scripted(lost(), answer, *(last() for _ in range(3)))
+    with pytest.raises(ConnectionLost) as caught:
+        driver(two_writes(), transport)
+    assert (caught.value.maybe_applied, caught.value.token) == (True, TOKEN)
+
+
+@both
+def test_a_doubt_is_settled_by_an_answer(driver: Driver) -> None:
+    """A batch that was answered without an error was applied or had been: nothing is open."""
+    transport = Scripted(lost(), [[0, b"1"]], *[unreachable()] * 3)
+    with pytest.raises(ConnectError) as caught:
+        driver(two_writes(), transport)
+    assert (caught.value.maybe_applied, caught.value.token) == (False, None)
+    assert str(caught.value) == "cannot connect"
+
+
+@both
+def test_a_doubt_of_one_operation_is_not_that_of_the_next(driver: Driver) -> None:
+    """Each run starts without any."""
+    transport = Scripted(*[lost()] * 3, *[unreachable()] * 3)
+    with pytest.raises(ConnectionLost):
+        driver(once(WRITE), transport)
+    with pytest.raises(ConnectError) as caught:
+        driver(once(WRITE), transport)
+    assert caught.value.maybe_applied is False
+
+
+@both
+def test_an_append_that_met_a_lost_script_names_its_key(driver: Driver) -> None:
+    """Lost, then NOSCRIPT, then nobody there: the error says how to send it again."""
+    op = write.append(
+        OWN, [b"{}"], token="t", digest="d" * 32, at=1, ttl_ms=None, resend_key="order-1"
+    )
+    with pytest.raises(ConnectionLost, match="idempotency_key='order-1'") as caught:
+        driver(op, Scripted(lost(), [NOSCRIPT], *[unreachable()] * 3))
+    assert (caught.value.maybe_applied, caught.value.token) == (True, "order-1")
+
+
+@both
+def test_a_clear_that_met_a_lost_script_is_in_doubt(driver: Driver) -> None:
+    """The same of a write that no key stands for."""
+    op = write.clear(OWN, token="T")
+    with pytest.raises(ConnectionLost) as caught:
+        driver(op, Scripted(lost(), [NOSCRIPT], *[unreachable()] * 3))
+    assert (caught.value.maybe_applied, caught.value.token) == (True, None)
+
+
+@pytest.mark.xfail(reason="a refusal after a lost reply says that nothing was changed")
+@both
+@pytest.mark.parametrize("code", ["OOM", "READONLY", "MISCONF"])
+def test_a_refusal_after_a_lost_reply_does_not_deny_the_first(driver: Driver, code: str) -> None:
+    """The first send may have been applied before the server refused its repetition."""
+    op = write.clear(OWN, token="T")
+    with pytest.raises(RedialogError) as caught:
+        driver(op, Scripted(lost(), [CommandError(code, "x")]))
+    assert getattr(caught.value, "maybe_applied", False) is True
 
 
 @both
@@ -219,7 +314,7 @@ def test_a_lost_script_is_sent_again_like_any_batch(driver: Driver) -> None:
     """The second form of a write has attempts of its own, under the same token."""
     transport = Scripted(lost(), [NOSCRIPT], lost(), [[0, b"1"]])
     assert driver(write.expire(OWN, "persist", token=TOKEN), transport) is True
-    assert [batch.token for batch in transport.sent] == [TOKEN] * 4
+    assert [(batch.writes, batch.resend_key) for batch in transport.sent] == [(True, None)] * 4
     assert transport.sent[0] is transport.sent[1]
     assert transport.sent[2] is transport.sent[3]
 
@@ -266,10 +361,37 @@ def test_nothing_is_sent_again_after_its_deadline(
     """A late resend could miss the token, and a dead server is told soon."""
     for after, again in ((deadline - 0.01, True), (deadline + 0.01, False)):
         now = [100.0]
-        attempts = drive.Attempts(WRITE, lambda now=now: now[0])  # type: ignore[misc]
+        attempts = drive.Attempts(lambda now=now: now[0])  # type: ignore[misc]
+        # A batch before it does not count.
+        attempts.begin(READ)
+        now[0] += 1000
+        assert attempts.begin(WRITE, [1]) is WRITE
         now[0] += after
         _, final = attempts.after(make())
         assert (final is None) is again
+
+
+@pytest.mark.parametrize(
+    ("replies", "doubt"),
+    [
+        ([1], False),
+        ([[0, b"1"], None], False),
+        ([], True),
+        ([CommandError("ERR")], True),
+        ([1, CommandError("ERR")], True),
+    ],
+    ids=repr,
+)
+def test_which_replies_settle_a_doubt(replies: Replies, doubt: bool) -> None:
+    """Those of a batch that was answered, and without an error."""
+    attempts = drive.Attempts(lambda: 0.0)
+    attempts.begin(WRITE)
+    assert attempts.after(lost()) == (drive.PAUSES[0], None)
+    attempts.begin(PLAIN, replies)
+    _, final = attempts.after(AuthError("refused"))
+    assert final is not None
+    assert (final.maybe_applied, final.token) == (doubt, None)
+    assert isinstance(final, ConnectionLost if doubt else AuthError)
 
 
 def test_the_deadline_lies_far_within_a_tokens_life() -> None:

@@ -12,7 +12,7 @@ from redialog.effect import Batch, CommandError
 from redialog.ops import read, session
 from redialog.ops.read import FIRST_PAGE, PAGE_BYTES, PAGE_ELEMENTS, Cursor
 from redialog.ops.session import SessionInfo
-from tests.operations.tools import ALONE, OWN, answered, element, lrange, play
+from tests.operations.tools import ALONE, OWN, answered, bounds, element, lrange, play
 
 LOG = b"chat"
 
@@ -74,7 +74,7 @@ def test_a_page_says_where_the_next_one_starts() -> None:
     assert (first.next.done, first.next.last) == (FIRST_PAGE, element(FIRST_PAGE - 1))
     op = read.page(LOG, first.next, strict=False)
     [batch], second = answered(op, lambda batch: lrange(log, batch))
-    assert batch.token is None
+    assert (batch.writes, batch.resend_key) == (False, None)
     assert second.next is None
     assert [m.text for m in second.messages] == [f"m{FIRST_PAGE + i}" for i in range(5)]
 
@@ -127,14 +127,22 @@ def test_pages_adapt_to_the_size_of_the_elements(size: int) -> None:
     assert wanted == PAGE_ELEMENTS or (wanted + 1) * (size + 200) > PAGE_BYTES or wanted == 2
 
 
-def test_chunks_of_a_window_adapt_too() -> None:
-    """A window over large elements is read in small chunks."""
+def test_pages_of_a_window_adapt_too() -> None:
+    """A window over large elements is read in small pages."""
     large = [element(i, "assistant", "x" * 500_000) for i in range(60)]
-    batches, _ = answered(
-        read.window_of_turns(LOG, 10, strict=False), lambda batch: lrange(large, batch)
-    )
-    sizes = [stop - start + 1 for [(_, _, start, stop)] in (b.commands for b in batches)]  # type: ignore[operator]
-    assert all(count * 500_000 <= PAGE_BYTES for count in sizes[1:])
+
+    def answer(batch: Batch) -> Any:
+        if len(batch.commands) == 1:
+            return lrange(large, batch)
+        return [60, *lrange(large, Batch(batch.commands[1:2])), 60]
+
+    batches, found = answered(read.window_of_turns(LOG, 10, strict=False), answer)
+    assert len(found) == 60
+    sizes = [stop - start + 1 for start, stop in map(bounds, batches)]
+    # One more than a page: the overlap with the one before.
+    assert len(sizes) > 3
+    assert sizes[1] * 500_000 <= PAGE_BYTES
+    assert all((size - 1) * 500_000 <= PAGE_BYTES for size in sizes[2:])
 
 
 def test_damage_in_a_page() -> None:
@@ -155,7 +163,7 @@ ANCHOR = session.anchor(OLDEST)
 def info(*replies: Any, keys: Any = OWN) -> SessionInfo:
     """What `info` says for these replies, in one round trip."""
     [batch], found = play(session.info(keys), list(replies))
-    assert batch.token is None
+    assert (batch.writes, batch.resend_key) == (False, None)
     return found
 
 

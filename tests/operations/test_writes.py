@@ -24,6 +24,7 @@ from tests.operations.tools import (
 )
 
 TOKEN = "t0123"
+KEY = "order-1"
 DIGEST = "d" * 32
 ANSWER = f"{DIGEST}:1700".encode()
 
@@ -31,7 +32,13 @@ ANSWER = f"{DIGEST}:1700".encode()
 def append(keys: SessionKeys = OWN, ttl_ms: int | None = 60_000) -> Op[int]:
     """An append of two messages."""
     return write.append(
-        keys, [element(1), element(2)], token=TOKEN, digest=DIGEST, at=1700, ttl_ms=ttl_ms
+        keys,
+        [element(1), element(2)],
+        token=TOKEN,
+        digest=DIGEST,
+        at=1700,
+        ttl_ms=ttl_ms,
+        resend_key=KEY,
     )
 
 
@@ -45,12 +52,25 @@ def expire(keys: SessionKeys = OWN) -> Op[bool]:
     return write.expire(keys, 60_000, token=TOKEN)
 
 
+def touch(keys: SessionKeys = OWN) -> Op[bool]:
+    """An activity."""
+    return write.expire(keys, 60_000, token=TOKEN, activity=True)
+
+
+def persist(keys: SessionKeys = OWN) -> Op[bool]:
+    """No ttl any more."""
+    return write.expire(keys, "persist", token=TOKEN)
+
+
 Operation = Callable[[SessionKeys], Op[Any]]
 WRITES: list[tuple[Operation, Any, Any]] = [
     (append, [0, ANSWER], 1700),
     (clear, [0, b"7:1700"], 7),
     (expire, [0, b"1"], True),
+    (touch, [0, b"1"], True),
+    (persist, [0, b"0"], False),
 ]
+SCRIPTS = {append: "append", clear: "clear", expire: "expire", touch: "expire", persist: "expire"}
 each_write = pytest.mark.parametrize(("op", "answer", "result"), WRITES)
 
 
@@ -62,12 +82,18 @@ def test_a_write_is_one_script_call(
     """One round trip, as the docstring's cost says, with all keys of the session and its token."""
     [batch], found = play(op(keys), [answer])
     assert found == result
-    assert batch.token == TOKEN
+    assert_is_write(op, batch)
     [command] = batch.commands
     assert command[0] == b"EVALSHA"
-    assert script_name(command) == op.__name__
+    assert script_name(command) == SCRIPTS[op]
     users = [] if keys.user is None else [keys.user]
     assert keys_of(command) == (keys.log, keys.meta, keys.op(TOKEN), keys.sessions, *users)
+
+
+def assert_is_write(op: Operation, batch: Batch) -> None:
+    """The batch says that it writes, and how an application can repeat an append; no other."""
+    assert batch.writes is True
+    assert batch.resend_key == (KEY if op is append else None)
 
 
 @each_write
@@ -87,11 +113,14 @@ def test_a_lost_script_is_sent_with_its_text(
     batches, found = play(op(keys), [NOSCRIPT], [answer])
     assert found == result
     assert_same_calls(*batches)
+    for batch in batches:
+        assert_is_write(op, batch)
 
 
 def assert_same_calls(first: Batch, second: Batch) -> None:
     """The second batch says the same as the first, with the scripts' texts for their digests."""
-    assert first.token == second.token == TOKEN
+    assert first.writes is second.writes is True
+    assert first.resend_key == second.resend_key
     for before, after in zip(first.commands, second.commands, strict=True):
         assert (before[0], after[0]) == (b"EVALSHA", b"EVAL")
         assert script_name(before) == script_name(after)
@@ -112,7 +141,8 @@ def test_a_shared_log_is_noted_first() -> None:
     assert found == 1700
     assert (script_name(note), script_name(call)) == ("note", "append")
     assert keys_of(note) == (SHARED.sessions, SHARED.user)
-    assert arguments_of(note)[0] == SHARED.member
+    assert arguments_of(note) == (SHARED.member, "")
+    assert_is_write(append, batch)
     assert keys_of(call) == (SHARED.log, SHARED.meta, SHARED.op(TOKEN))
 
 
@@ -124,12 +154,28 @@ def test_both_calls_of_a_shared_log_are_made_again(lost: list[Any]) -> None:
     batches, found = play(append(SHARED), lost, [1, [1, ANSWER]])
     assert found == 1700
     assert_same_calls(*batches)
+    assert [batch.resend_key for batch in batches] == [KEY, KEY]
 
 
-def test_a_new_ttl_of_a_shared_log_is_no_activity() -> None:
-    """The catalogue is not touched by it, as little as in the own layout."""
-    [batch], found = play(expire(SHARED), [[0, b"1"]])
+def test_a_touch_of_a_shared_log_notes_only_what_is_known() -> None:
+    """It is an activity, but none that would list a session that is not there."""
+    [batch], found = play(touch(SHARED), [1, [0, b"1"]])
+    note, call = batch.commands
     assert found is True
+    assert (script_name(note), script_name(call)) == ("note", "expire")
+    assert keys_of(note) == (SHARED.sessions, SHARED.user)
+    assert arguments_of(note) == (SHARED.member, "XX")
+    assert keys_of(call) == (SHARED.log, SHARED.meta, SHARED.op(TOKEN))
+    assert arguments_of(call) == (60_000, SHARED.member, 60_000, 1)
+    assert_is_write(touch, batch)
+
+
+@pytest.mark.parametrize("op", [expire, persist])
+def test_a_new_ttl_of_a_shared_log_is_no_activity(op: Operation) -> None:
+    """The catalogue is not touched by it, as little as in the own layout."""
+    [batch], found = play(op(SHARED), [[0, b"1"]])
+    assert found is True
+    assert_is_write(op, batch)
     assert [script_name(command) for command in batch.commands] == ["expire"]
 
 
@@ -138,9 +184,34 @@ def test_a_shared_log_that_is_cleared_leaves_the_catalogue() -> None:
     batches, found = play(clear(SHARED), [[0, b"7:1700"]], [1])
     assert found == 7
     assert [script_name(b.commands[0]) for b in batches] == ["clear", "forget"]
-    [forget] = batches[1].commands
+    [call], [forget] = (batch.commands for batch in batches)
+    assert keys_of(call) == (SHARED.log, SHARED.meta, SHARED.op(TOKEN))
     assert keys_of(forget) == (SHARED.sessions, SHARED.user)
-    assert arguments_of(forget)[0] == SHARED.member
+    # When it was cleared: what is appended since keeps its entry.
+    assert arguments_of(forget) == (SHARED.member, b"1700")
+    for batch in batches:
+        assert_is_write(clear, batch)
+
+
+def test_a_clear_that_is_seen_again_forgets_as_of_the_first_time() -> None:
+    """The time in the answer is that of the first send, so a later append stays listed."""
+    batches, found = play(clear(SHARED), [[1, "7:900"]], [1])
+    assert found == 7
+    assert arguments_of(batches[1].commands[0]) == (SHARED.member, b"900")
+
+
+def test_a_lost_script_of_forgetting_is_sent_with_its_text() -> None:
+    """The clear itself is not made again for it."""
+    batches, found = play(clear(SHARED), [[0, b"7:1700"]], [NOSCRIPT], [1])
+    assert found == 7
+    assert_same_calls(*batches[1:])
+    assert [script_name(b.commands[0]) for b in batches] == ["clear", "forget", "forget"]
+
+
+def test_a_catalogue_that_cannot_be_told_does_not_undo_a_clear() -> None:
+    """The messages are gone; the entry that is left is dropped by a listing."""
+    refused = CommandError("WRONGTYPE", "Operation against a key")
+    assert play(clear(SHARED), [[0, b"7:1700"]], [refused])[1] == 7
 
 
 def test_a_note_that_fails_costs_nothing_but_the_note() -> None:
@@ -156,7 +227,10 @@ def test_the_arguments_of_an_append() -> None:
     head = (ANSWER.decode(), 60_000, 60_000, b"ada", b"chat")
     assert arguments_of(batch.commands[0]) == (*head, *elements)
     [batch], _ = play(append(ALONE, None), [[0, ANSWER]])
-    assert arguments_of(batch.commands[0])[:5] == (ANSWER.decode(), 60_000, b"", b"", b"chat")
+    assert arguments_of(batch.commands[0]) == (
+        *(ANSWER.decode(), 60_000, b"", b"", b"chat"),
+        *elements,
+    )
 
 
 def test_the_time_of_the_first_send_is_answered() -> None:
@@ -167,9 +241,19 @@ def test_the_time_of_the_first_send_is_answered() -> None:
 
 def test_a_token_used_for_something_else() -> None:
     """Other messages under the same key are refused, with nothing of them in the error."""
-    with pytest.raises(IdempotencyMismatch) as caught:
-        play(append(), [[1, b"e" * 32 + b":1700"]])
-    assert DIGEST not in str(caught.value)
+    for seen in (b"e" * 32 + b":1700", "e" * 32 + ":1700", b"e" * 32 + b":" + DIGEST.encode()):
+        with pytest.raises(IdempotencyMismatch) as caught:
+            play(append(), [[1, seen]])
+        assert DIGEST not in str(caught.value)
+        assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("keys", [OWN, SHARED], ids=["own", "shared"])
+def test_without_a_key_of_its_own_an_append_cannot_be_resent(keys: SessionKeys) -> None:
+    """The operation names no key that it was not given."""
+    op = write.append(keys, [element(1)], token=TOKEN, digest=DIGEST, at=1700, ttl_ms=None)
+    batch = next(op)
+    assert (batch.writes, batch.resend_key) == (True, None)
 
 
 @pytest.mark.parametrize(

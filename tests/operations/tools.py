@@ -58,12 +58,19 @@ def element(number: int, role: Any = "user", content: str | None = None) -> byte
     return codec.element(codec.stored(message, f"id-{number}", 1_700_000_000_000 + number))
 
 
-def lrange(newest_first: Sequence[bytes], batch: Batch) -> list[list[bytes]]:
-    """The reply of a list to a batch of one LRANGE."""
-    [(name, _, start, stop)] = batch.commands
-    assert name == b"LRANGE"
+def bounds(batch: Batch) -> tuple[int, int]:
+    """From where to where the one LRANGE of a batch asks."""
+    [(start, stop)] = [command[2:] for command in batch.commands if command[0] == b"LRANGE"]
     assert isinstance(start, int)
     assert isinstance(stop, int)
+    return start, stop
+
+
+def lrange(newest_first: Sequence[bytes], batch: Batch) -> list[list[bytes]]:
+    """The reply of a list to a batch of one LRANGE."""
+    [(name, _, _, _)] = batch.commands
+    assert name == b"LRANGE"
+    start, stop = bounds(batch)
     size = len(newest_first)
     first = max(start + size, 0) if start < 0 else start
     last = stop + size if stop < 0 else stop

