@@ -1,17 +1,13 @@
-"""Checks of what a caller gives as a message, and its one normal form.
-
-JSON is checked before it is written: the encoder would turn NaN into null, bytes and dates into
-text and integer keys into text ones, and what is read back would not be what was given.
-"""
+"""Checks of what a caller gives as a message, and its one normal form."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
 
+from redialog._json import mapping
 from redialog.errors import InvalidMessage
 from redialog.toolcalls import ToolCall, text_or_none
 
@@ -38,63 +34,6 @@ ACCEPTED = frozenset({"user", "assistant", "system", "tool", "developer", "funct
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-
-# Deeper than any real message, and far from the depth at which the decoders give up
-# (msgspec 0.22 and the standard library's both raise RecursionError near 1,000).
-MAX_DEPTH = 200
-# The range of a float. Python's own reader refuses numbers of more than 4,300 digits.
-_MAX_INT = 1 << 1024
-
-
-def json_value(value: object, where: str, depth: int = 0) -> object:
-    """A copy of ``value`` in JSON's own types, which reads back equal to it.
-
-    Args:
-        value: text, numbers, None, and mappings, lists and tuples of such.
-        where: what to call it in the error, such as ``metadata``.
-        depth: how deeply ``value`` is nested already.
-
-    Raises:
-        InvalidMessage: JSON cannot hold it as it is.
-    """
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return str.__str__(value)
-    if not isinstance(value, Mapping | list | tuple):
-        return _number(value, where)
-    if depth > MAX_DEPTH:
-        raise InvalidMessage(f"{where} is nested more than {MAX_DEPTH} levels deep")
-    if isinstance(value, Mapping):
-        if not all(isinstance(key, str) for key in value):
-            raise InvalidMessage(f"{where} has a key that is no text; JSON has no other keys")
-        return {str.__str__(key): json_value(item, where, depth + 1) for key, item in value.items()}
-    return [json_value(item, where, depth + 1) for item in value]
-
-
-def _number(value: object, where: str) -> int | float:
-    if isinstance(value, int) and -_MAX_INT < value < _MAX_INT:
-        return int(value)
-    if isinstance(value, float) and math.isfinite(value):
-        return float(value)
-    if isinstance(value, int | float):
-        raise InvalidMessage(
-            f"{where} holds a number that JSON cannot hold (NaN, infinity, or beyond a float)"
-        )
-    raise InvalidMessage(
-        f"{where} holds a value of type {type(value).__name__}, which JSON cannot hold; "
-        "convert it to text, numbers, lists and mappings first"
-    )
-
-
-def mapping(value: object, where: str) -> dict[str, object]:
-    """A mapping that JSON can hold; empty for None."""
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise InvalidMessage(f"{where} must be a mapping, not {type(value).__name__}")
-    made = json_value(value, where)
-    return made if isinstance(made, dict) else {}
 
 
 def core_role(role: object) -> Role:
@@ -142,10 +81,12 @@ def _tool_call(call: ToolCall) -> ToolCall:
     if not isinstance(call.name, str):
         raise InvalidMessage(f"the name of a tool must be text, not {type(call.name).__name__}")
     args: Mapping[str, object] | str = call.args
-    args = args if isinstance(args, str) else mapping(args, "the arguments of a tool call")
-    return ToolCall(
-        call.name, args, text_or_none(call.id, "tool call id"), mapping(call.extra, "a tool call")
-    )
+    if isinstance(args, str):
+        args = str.__str__(args)
+    else:
+        args = mapping(args, "the arguments of a tool call")
+    call_id = text_or_none(call.id, "tool call id")
+    return ToolCall(str.__str__(call.name), args, call_id, mapping(call.extra, "a tool call"))
 
 
 def instant(value: object) -> int:

@@ -251,13 +251,13 @@ def _rewrite(message: Message, origin: bytes) -> bytes:
     if "type" in data:
         data["type"] = kind
     value["type"], value["data"] = kind, data
-    ours = _ours(message)
-    if ours is not None:
-        theirs = value.get(OURS)
-        kept = theirs if isinstance(theirs, dict) else {}
-        new = {name: getattr(ours, name) for name in ours.__struct_fields__}
-        merged = kept | new
-        value[OURS] = {k: v for k, v in merged.items() if v is not None}
+    ours = _ours(message) or Ours()
+    theirs = value.pop(OURS, None)
+    new = {name: getattr(ours, name) for name in ours.__struct_fields__}
+    merged = (theirs if isinstance(theirs, dict) else {}) | new
+    kept = {name: item for name, item in merged.items() if item is not None}
+    if kept:
+        value[OURS] = kept
     return elements.dump(value)
 
 
@@ -271,7 +271,9 @@ def _overwrite(data: dict[str, Any], message: Message, before: Message) -> None:
             data[name] = value
     if message.role == "tool" and data.get("tool_call_id") is None:
         data["tool_call_id"] = ""
-    if message.tool_calls != before.tool_calls:
+    # Of an early writer the calls may have gone with the extra fields, where those were replaced.
+    gone = message._extra is not None and "tool_calls" not in data and message.tool_calls
+    if gone or message.tool_calls != before.tool_calls:
         valid, invalid = _calls.stored(message.tool_calls)
         data["tool_calls"], data["invalid_tool_calls"] = valid, invalid
         kwargs = data.get("additional_kwargs")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from redialog.effect import AsyncTransport, Batch, CommandError, Op, Replies, Reply, Transport
-from redialog.errors import ConnectError, TransportError
+from redialog.errors import ConnectError, ServerError, TransportError
 
 T = TypeVar("T")
 
@@ -59,6 +59,18 @@ class Attempts:
         self._failed = 0
         return batch
 
+    def settle(self, error: ServerError) -> None:
+        """What an error of the server means after a reply was lost.
+
+        A server that is full or that became a replica refuses the resend before it looks for the
+        token, so its answer says nothing of the first attempt.
+
+        Raises:
+            TransportError: the write is in doubt; returns where it is not.
+        """
+        if self._doubt is not None:
+            raise self._doubt.in_doubt(self._batch.resend_key) from error
+
     def after(self, error: TransportError) -> tuple[float, TransportError | None]:
         """What to do after a failed attempt.
 
@@ -92,8 +104,8 @@ def run(op: Op[T], transport: Transport) -> T:
     Raises:
         RedialogError: as the operation says; TransportError where the server did not answer.
     """
+    attempts = Attempts(time.monotonic)
     try:
-        attempts = Attempts(time.monotonic)
         batch = attempts.begin(next(op))
         while True:
             try:
@@ -108,12 +120,15 @@ def run(op: Op[T], transport: Transport) -> T:
                 batch = attempts.begin(op.send(replies), replies)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]
+    except ServerError as error:
+        attempts.settle(error)
+        raise
 
 
 async def arun(op: Op[T], transport: AsyncTransport) -> T:
     """Runs an operation over an asyncio transport; the rest is as in `run`."""
+    attempts = Attempts(time.monotonic)
     try:
-        attempts = Attempts(time.monotonic)
         batch = attempts.begin(next(op))
         while True:
             try:
@@ -128,3 +143,6 @@ async def arun(op: Op[T], transport: AsyncTransport) -> T:
                 batch = attempts.begin(op.send(replies), replies)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]
+    except ServerError as error:
+        attempts.settle(error)
+        raise

@@ -17,6 +17,7 @@ from msgspec import structs
 
 from redialog import _checks
 from redialog._checks import ACCEPTED, Role, StoredRole
+from redialog._json import mapping
 from redialog.elements import CORE_FIELDS, extra_fields
 from redialog.errors import CorruptElement, InvalidMessage
 from redialog.toolcalls import ToolCall, text_or_none
@@ -65,8 +66,8 @@ class _Checked(msgspec.StructMeta):
             () if tool_calls == () else _checks.tool_calls(tool_calls),
             text_or_none(tool_call_id, "tool_call_id"),
             None if created_at is None else _checks.instant(created_at),
-            _checks.mapping(metadata, "metadata"),
-            None if core == role else role,
+            mapping(metadata, "metadata"),
+            None if core == role else str.__str__(role),
         )
 
 
@@ -199,7 +200,7 @@ class Message(msgspec.Struct, metaclass=_Checked, frozen=True, eq=False, gc=Fals
         build: Callable[..., Message] = Message
         message = build(rest.pop("role"), "" if content is None else content, **fields)
         if rest:
-            return structs.replace(message, _openai=_checks.mapping(rest, "an OpenAI message"))
+            return structs.replace(message, _openai=mapping(rest, "an OpenAI message"))
         return message
 
     def to_openai(self) -> dict[str, object]:
@@ -259,7 +260,7 @@ class Message(msgspec.Struct, metaclass=_Checked, frozen=True, eq=False, gc=Fals
         fields = {name: getattr(self, name) for name in _FIELDS}
         extra = self._extra
         if "extra" in changes:
-            extra = _checks.mapping(changes.pop("extra"), "extra")
+            extra = mapping(changes.pop("extra"), "extra")
             for name in CORE_FIELDS & extra.keys():
                 raise InvalidMessage(f"extra cannot hold {name!r}: it is a field of the message")
         unknown = changes.keys() - fields.keys()

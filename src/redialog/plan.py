@@ -77,7 +77,7 @@ def ttl_to_ms(ttl: object) -> int | None:
         seconds = ttl.total_seconds()
     elif isinstance(ttl, int | float) and not isinstance(ttl, bool):
         # Longer than all that a float holds is longer than all that is allowed.
-        seconds = min(ttl, _MAX_TTL_MS) if isinstance(ttl, int) else ttl
+        seconds = max(-1, min(ttl, _MAX_TTL_MS)) if isinstance(ttl, int) else ttl
     else:
         raise InvalidTTL(
             f"a ttl must be a timedelta or a number of seconds, not {type(ttl).__name__}"

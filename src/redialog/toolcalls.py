@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from redialog._json import json_value
 from redialog.errors import InvalidMessage
 
 
@@ -67,8 +68,8 @@ class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):
         if not isinstance(arguments, str):
             raise InvalidMessage("the arguments of a tool call must be JSON text or a mapping")
         try:
-            args = msgspec.json.decode(arguments or "{}")
-        except (msgspec.MsgspecError, ValueError, RecursionError):
+            args = json_value(msgspec.json.decode(arguments or "{}"), "arguments")
+        except (msgspec.MsgspecError, InvalidMessage, ValueError, RecursionError):
             args = None
         return cls(name, args if isinstance(args, dict) else arguments, call_id, rest)
 

@@ -14,7 +14,8 @@ from tests.architecture.tools import MODULES, imported_modules, imports, parsed
 LAYERS: list[tuple[str, ...]] = [
     # domain: pure values
     ("errors", "_version"),
-    ("toolcalls", "elements", "keys", "_ids"),
+    ("_json", "elements", "keys", "_ids"),
+    ("toolcalls",),
     ("_checks", "_calls"),
     ("messages",),
     ("codec", "turns"),

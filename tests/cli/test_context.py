@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from pathlib import Path
-
 import pytest
 
 from redialog import ChatMemory, Message, ToolCall
 from redialog.cli.chat import WINDOW_TURNS, presentable
 from redialog.keys import OwnLayout
-from tests.cli.tools import MAIN, run, start
+from tests.cli.tools import run
 from tests.models.endpoint import Endpoint
 from tests.support.servers import Server
-
 
 NAME = "What did I just say my name was?\n"
 

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import pytest
 
-from redialog import ChatMemory, Message, ToolCall
-from redialog.cli.chat import WINDOW_TURNS, presentable
-from redialog.keys import OwnLayout
+from redialog import ChatMemory, Message
 from tests.cli.tools import MAIN, run, start
 from tests.models.endpoint import Endpoint
-from tests.support.servers import Server
-
 
 JIM = "Hi! I'm Jim.\n"
-
-
 NAME = "What did I just say my name was?\n"
 
 

@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
-from redialog import (
-    ChatMemory,
-    ConfigurationError,
-    CorruptElement,
-    IdempotencyMismatch,
-    Message,
-    OwnerMismatch,
-    ToolCall,
-    WrongType,
-)
-from tests.support.backends import Store
-
+from redialog import CorruptElement, Message, WrongType
 from tests.conformance.tools import texts
+from tests.support.backends import Store
 
 
 def test_a_damaged_element_is_reported_in_its_place(store: Store) -> None:

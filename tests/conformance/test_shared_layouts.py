@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
-from redialog import (
-    ChatMemory,
-    ConfigurationError,
-    CorruptElement,
-    IdempotencyMismatch,
-    Message,
-    OwnerMismatch,
-    ToolCall,
-    WrongType,
-)
-from tests.support.backends import Store
-
+from redialog import Message, WrongType
 from tests.conformance.tools import texts
+from tests.support.backends import Store
 
 
 def test_a_shared_layout_keeps_its_catalogue_beside_the_logs(store: Store) -> None:
@@ -46,7 +33,7 @@ def test_a_shared_layout_takes_ids_as_they_are(store: Store, session_id: str) ->
     chat.append(Message.user("1"), idempotency_key="k")
     assert store.raw.llen(session_id) == 1
     assert chat.info().user_id == "u"
-    assert 0 < store.raw.pttl(session_id) <= 60_000  # type: ignore[operator]
+    assert 0 < store.raw.pttl(session_id) <= 60_000
 
 
 def test_companions_do_not_outlive_their_log(store: Store) -> None:
@@ -59,3 +46,13 @@ def test_companions_do_not_outlive_their_log(store: Store) -> None:
     memory.session("s", user_id="bob").append(Message.user("2"))
     assert memory.session("s").info().user_id == "bob"
     assert texts(memory.session("s").messages()) == ["new", "2"]
+
+
+def test_a_key_of_another_type_is_not_the_latest_session(store: Store) -> None:
+    """A refused append leaves no session that a listing would show."""
+    memory = store.memory(key_prefix="")
+    memory.session("real").append(Message.user("x"))
+    store.raw.set("text", "precious")
+    with pytest.raises(WrongType):
+        memory.session("text").append(Message.user("x"))
+    assert memory.latest_session_id() == "real"

@@ -41,7 +41,7 @@ def test_a_new_companion_takes_the_running_ttl(store: Store) -> None:
     chat = store.memory().session("s", user_id="ada", ttl=None)
     chat.append(Message.user("2"))
     keys = chat._plan.keys
-    assert 99_000 < store.raw.pttl(keys.meta) <= 100_000  # type: ignore[operator]
+    assert 99_000 < store.raw.pttl(keys.meta) <= 100_000
 
 
 def test_the_memorys_ttl_is_inherited(store: Store) -> None:

@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
-from redialog import (
-    ChatMemory,
-    ConfigurationError,
-    CorruptElement,
-    IdempotencyMismatch,
-    Message,
-    OwnerMismatch,
-    ToolCall,
-    WrongType,
-)
-from tests.support.backends import Store
-
+from redialog import ChatMemory, ConfigurationError, Message, ToolCall
 from tests.conformance.tools import texts
 
 
@@ -73,4 +59,4 @@ def test_windows_ask_for_exactly_one_unit(memory: ChatMemory) -> None:
         {"turns": True},
     ):
         with pytest.raises(ConfigurationError):
-            chat.window(**wrong)  # type: ignore[arg-type]
+            chat.window(**wrong)

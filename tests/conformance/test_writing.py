@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
-from redialog import (
-    ChatMemory,
-    ConfigurationError,
-    CorruptElement,
-    IdempotencyMismatch,
-    Message,
-    OwnerMismatch,
-    ToolCall,
-    WrongType,
-)
-from tests.support.backends import Store
-
+from redialog import ChatMemory, IdempotencyMismatch, Message, OwnerMismatch, ToolCall
 from tests.conformance.tools import texts
+from tests.support.backends import Store
 
 
 def test_what_is_appended_is_read_back_in_order(memory: ChatMemory) -> None:
@@ -45,7 +35,7 @@ def test_what_is_appended_is_read_back_in_order(memory: ChatMemory) -> None:
 def test_a_dict_in_openai_format_is_a_message(memory: ChatMemory) -> None:
     """Dicts are taken where messages are, and come out of to_openai as they were."""
     chat = memory.session()
-    given = [
+    given: list[dict[str, object]] = [
         {"role": "user", "content": "hi"},
         {"role": "assistant", "content": "hello", "refusal": None},
     ]

@@ -1,23 +1,8 @@
-"""What the tests of the promises share."""
+"""What the tests of a session's promises share."""
 
 from __future__ import annotations
 
-import threading
-from datetime import UTC, datetime, timedelta
-
-import pytest
-
-from redialog import (
-    ChatMemory,
-    ConfigurationError,
-    CorruptElement,
-    IdempotencyMismatch,
-    Message,
-    OwnerMismatch,
-    ToolCall,
-    WrongType,
-)
-from tests.support.backends import Store
+from redialog import Message
 
 
 def texts(messages: list[Message]) -> list[str]:

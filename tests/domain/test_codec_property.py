@@ -26,7 +26,9 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 MAPPING = st.dictionaries(TEXT, JSON, max_size=3)
 CONTENT = TEXT | st.lists(MAPPING | TEXT, max_size=3)
 NAME = st.none() | TEXT
-FURTHER = st.just({}) | st.dictionaries(TEXT | st.sampled_from(["type", "index"]), JSON, max_size=2)
+FURTHER: st.SearchStrategy[dict[str, Any]] = st.just({}) | st.dictionaries(
+    TEXT | st.sampled_from(["type", "index"]), JSON, max_size=2
+)
 CALL_ID = st.none() | TEXT.filter(bool)
 # Valid and malformed ones in any order, with any further fields.
 CALLS = st.lists(st.builds(ToolCall, TEXT, MAPPING | TEXT, CALL_ID, FURTHER), max_size=4)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from redialog import Message, ToolCall
-from redialog._checks import MAX_DEPTH
+from redialog._json import MAX_DEPTH
 from tests.domain.tools import data_of, read, recorded, recorded_by_flowise, write
 
 PYTHON = "langchain_py_redis.main"

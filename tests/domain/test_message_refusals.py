@@ -7,12 +7,13 @@ import types
 from collections.abc import Callable
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
 
 from redialog import InvalidMessage, Message, RedialogError, ToolCall
-from redialog._checks import MAX_DEPTH
+from redialog._json import MAX_DEPTH
 from redialog.elements import CORE_FIELDS
 from tests.domain.tools import read
 
@@ -181,10 +182,20 @@ class Zone(tzinfo):
     def utcoffset(self, when: datetime | None) -> None:
         """Unknown."""
 
+    dst = tzname = utcoffset
+
 
 @pytest.mark.parametrize(
     "value",
-    [datetime(2025, 1, 1, tzinfo=Zone()), datetime(2025, 1, 1), date(2025, 1, 1), 1_700_000_000, 1.5, "2025-01-01T00:00:00Z", SECRET],  # noqa: DTZ001
+    [
+        datetime(2025, 1, 1, tzinfo=Zone()),
+        datetime(2025, 1, 1),  # noqa: DTZ001
+        date(2025, 1, 1),
+        1_700_000_000,
+        1.5,
+        "2025-01-01T00:00:00Z",
+        SECRET,
+    ],
     ids=lambda value: type(value).__name__,
 )
 def test_a_time_without_a_zone_or_none_at_all(value: Any) -> None:
@@ -264,8 +275,9 @@ def test_a_dict_without_a_role() -> None:
 @pytest.mark.parametrize("value", [SECRET, None, [], [{"name": "f"}]], ids=repr)
 def test_extra_is_not_a_way_around_the_fields(name: str, value: Any) -> None:
     """What a message has an attribute for is set there, with its checks, and not beside it."""
-    for message in (Message.user(SECRET), read(b'{"type":"ai","data":{"content":"x","a":1}}')):
-        error = refused(lambda message=message: message.replace(extra={"a": 1, name: value}))
+    read_one = read(b'{"type":"ai","data":{"content":"x","a":1}}')
+    for replace in (Message.user(SECRET).replace, read_one.replace):
+        error = refused(partial(replace, extra={"a": 1, name: value}))
         assert repr(name) in str(error)
 
 

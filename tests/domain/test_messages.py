@@ -178,22 +178,22 @@ def test_text_of_a_subclass_is_text(content: str) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: Message.assistant(tool_calls=[ToolCall(Text("f"))]),
-        lambda: Message.assistant(tool_calls=[ToolCall("f", Text("{"))]),
-        lambda: Message.assistant(tool_calls=[{"name": Text("f"), "args": {}}]),
-        lambda: Message.assistant(tool_calls=[ToolCall("f", {}, Text("1"))]),
-        lambda: Message(Text("developer"), "x"),  # type: ignore[arg-type]
+        lambda: ToolCall(Text("f")),
+        lambda: ToolCall("f", Text("{")),
+        lambda: {"name": Text("f"), "args": {}},
+        lambda: ToolCall("f", {}, Text("1")),
     ],
-    ids=["name", "arguments", "parsed name", "id", "role"],
 )
-def test_text_of_a_subclass_can_be_stored(
-    make: Callable[[], Message], request: pytest.FixtureRequest
-) -> None:
-    """Wherever text is taken, it is one that can be stored."""
-    if "-id" not in request.node.name and "[id]" not in request.node.name:
-        request.applymarker(pytest.mark.xfail(reason="a TypeError of the encoder"))
-    message = make()
-    assert reread(message).to_openai() == message.to_openai()
+def test_text_of_a_subclass_in_a_call_can_be_stored(make: Callable[[], Any]) -> None:
+    """Wherever a call takes text, it is one that can be stored."""
+    message = Message.assistant(tool_calls=[make()])
+    assert reread(message).tool_calls == message.tool_calls
+
+
+def test_a_role_of_a_subclass_can_be_stored() -> None:
+    """The original role is text like any other."""
+    role: Any = Text("developer")
+    assert reread(Message(role, "x")).original_role == "developer"
 
 
 def test_a_message_shares_nothing_with_what_it_was_made_of() -> None:

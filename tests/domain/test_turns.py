@@ -106,7 +106,7 @@ def test_the_newest_messages_of_a_part(before: str, kinds: str, count: int) -> N
     found = newest_messages(conversation(kinds), count, whole=False)
     whole = newest_messages(conversation(before + kinds), count, whole=True)
     if found is not None:
-        # A part that is all there is and begins with a result: see the windows of operations.
+        # A part of just that length, which may be all there is: operations read one more.
         assume((before, len(kinds), kinds[:1]) != ("", count, "t"))
         assert whole == len(before) + found
     else:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import stat
 import tempfile
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from redialog.embedded import Lease, attach, default_folder
-from redialog.errors import ConfigurationError, EmbeddedError, MissingExtra
-from tests.embedded.tools import call, client, held, nothing_left, output_of, until
+from redialog.embedded import attach
+from redialog.errors import ConfigurationError
+from tests.embedded.tools import held, nothing_left, output_of, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from redialog.embedded import locate
 
 
 def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:

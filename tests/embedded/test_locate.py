@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import stat
-import tempfile
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from redialog.embedded import Lease, attach, default_folder
+from redialog.embedded import attach
 from redialog.errors import ConfigurationError, EmbeddedError, MissingExtra
-from tests.embedded.tools import call, client, held, nothing_left, output_of, until
+from tests.embedded.tools import held
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from redialog.embedded import locate
-
-
-Binaries = dict[str, "locate.Binary"]
 
 
 @pytest.fixture
@@ -71,7 +60,9 @@ def test_the_override_must_be_a_server(folder: Path, monkeypatch: pytest.MonkeyP
         attach(folder)
 
 
-def test_the_version_is_asked_once(folder: Path, binaries: Binaries, bare: Path) -> None:
+def test_the_version_is_asked_once(
+    folder: Path, binaries: dict[str, locate.Binary], bare: Path
+) -> None:
     """A start does not ask an executable for its version again until its file changes."""
     from redialog.embedded import locate
 

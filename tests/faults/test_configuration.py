@@ -2,34 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
-
 import pytest
 
-from redialog import (
-    AsyncChatMemory,
-    AuthError,
-    ChatMemory,
-    Closed,
-    ConfigurationError,
-    ConnectError,
-    Message,
-    NotRedis,
-    OutOfMemory,
-    PermissionDenied,
-    ReadOnly,
-    TransportError,
-    WrongEventLoop,
-)
+from redialog import AsyncChatMemory, ChatMemory, ConfigurationError
 from tests.faults.conftest import Connect
-from tests.support.proxy import FaultProxy
-from tests.support.servers import Server, replica_of, wait_until
+from tests.support.servers import Server
 
 
 @pytest.mark.parametrize(

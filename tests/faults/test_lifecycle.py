@@ -5,31 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
 
 import pytest
 
-from redialog import (
-    AsyncChatMemory,
-    AuthError,
-    ChatMemory,
-    Closed,
-    ConfigurationError,
-    ConnectError,
-    Message,
-    NotRedis,
-    OutOfMemory,
-    PermissionDenied,
-    ReadOnly,
-    TransportError,
-    WrongEventLoop,
-)
+from redialog import AsyncChatMemory, ChatMemory, Closed, Message, TransportError, WrongEventLoop
 from tests.faults.conftest import Connect
 from tests.support.proxy import FaultProxy
-from tests.support.servers import Server, replica_of, wait_until
+from tests.support.servers import Server
 
 
 def test_a_killed_server_that_comes_back_is_used_again(connect: Connect) -> None:

@@ -125,7 +125,7 @@ def test_a_clear_that_is_sent_again_deletes_nothing_new(behind: Behind, connect:
 
     def clear_again() -> int:
         result = run(write.clear(keys, token="t" + "0" * 28))
-        return result if isinstance(result, int) else memory.runner.run(result)  # type: ignore[attr-defined,no-any-return]
+        return result if isinstance(result, int) else memory.runner.run(result)  # type: ignore[attr-defined]
 
     memory.session("s").append(Message.user("one"))
     assert clear_again() == 1
@@ -197,7 +197,7 @@ def test_an_append_is_one_round_trip(behind: Behind, connect: Connect) -> None:
 
 
 def test_a_cancelled_task_shifts_nobody_elses_reply(behind: Behind) -> None:
-    """Tasks that are cancelled between request and reply leave the others with their own replies."""
+    """Tasks cancelled between request and reply leave the others with their own replies."""
     proxy, _ = behind
 
     async def scenario() -> None:

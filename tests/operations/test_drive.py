@@ -284,7 +284,6 @@ def test_a_clear_that_met_a_lost_script_is_in_doubt(driver: Driver) -> None:
     assert (caught.value.maybe_applied, caught.value.token) == (True, None)
 
 
-@pytest.mark.xfail(reason="a refusal after a lost reply says that nothing was changed")
 @both
 @pytest.mark.parametrize("code", ["OOM", "READONLY", "MISCONF"])
 def test_a_refusal_after_a_lost_reply_does_not_deny_the_first(driver: Driver, code: str) -> None:

@@ -70,7 +70,13 @@ WRITES: list[tuple[Operation, Any, Any]] = [
     (touch, [0, b"1"], True),
     (persist, [0, b"0"], False),
 ]
-SCRIPTS = {append: "append", clear: "clear", expire: "expire", touch: "expire", persist: "expire"}
+SCRIPTS: dict[Operation, str] = {
+    append: "append",
+    clear: "clear",
+    expire: "expire",
+    touch: "expire",
+    persist: "expire",
+}
 each_write = pytest.mark.parametrize(("op", "answer", "result"), WRITES)
 
 

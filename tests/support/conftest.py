@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import itertools
-import socket
-import threading
-import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-import redis
-import redis.asyncio
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.support.proxy import FaultProxy
-from tests.support.servers import KINDS, Server, plain_client, wait_until
+from tests.support.servers import KINDS, Server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="module", params=KINDS)

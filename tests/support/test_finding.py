@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-import redis
 
-from tests.support.servers import KINDS, Server, ServerError, find_server, replica_of, wait_until
-
-from tests.support.servers import finding, server as server_module
-from tests.support.tools import is_gone
-
+from tests.support.servers import KINDS, find_server, finding
 
 each_kind = pytest.mark.parametrize("kind", KINDS)
 
@@ -34,7 +25,7 @@ def test_valkey_comes_from_the_wheel_first() -> None:
 @each_kind
 def test_a_missing_server_is_an_error(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a binary there is an error with the install line, not a skip."""
-    monkeypatch.setattr(servers, "_in_wheel", lambda: None)
+    monkeypatch.setattr(finding, "_in_wheel", lambda: None)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(RuntimeError, match=r"apt-get install"):
         find_server(kind)

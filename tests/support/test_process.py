@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +10,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.support.servers import KINDS, Server, ServerError, find_server, replica_of, wait_until
-
-from tests.support.servers import finding, server as server_module
+from tests.support.servers import KINDS, Server, ServerError, wait_until
+from tests.support.servers import server as server_module
 from tests.support.tools import is_gone
-
 
 each_kind = pytest.mark.parametrize("kind", KINDS)
 
@@ -117,5 +114,5 @@ def test_a_forked_child_leaves_its_parents_servers_alone(monkeypatch: pytest.Mon
     with Server() as server:
         with monkeypatch.context() as patch:
             patch.setattr(os, "getpid", lambda: server._owner + 1)
-            servers._close_all()
+            server_module._close_all()
         assert server.running

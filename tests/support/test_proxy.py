@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import socket
 import threading
-import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import redis
 import redis.asyncio
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.support.proxy import FaultProxy
-from tests.support.servers import KINDS, Server, plain_client, wait_until
+from tests.support.relay.resp import ProtocolError
+from tests.support.servers import Server, wait_until
+from tests.support.tools import BIG, direct, raw, read_exactly, request, through
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-from tests.support.tools import BIG, direct, through, request, raw, read_all, read_exactly, is_gone
-from tests.support.relay.resp import FrameSplitter, ProtocolError, words
+    from collections.abc import Callable
 
 
 @pytest.mark.parametrize("protocol", [2, 3])

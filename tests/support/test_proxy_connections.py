@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import itertools
-import socket
 import threading
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
-import redis.asyncio
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.support.proxy import FaultProxy
-from tests.support.servers import KINDS, Server, plain_client, wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-from tests.support.tools import BIG, direct, through, request, raw, read_all, read_exactly, is_gone
-from tests.support.relay.resp import FrameSplitter, ProtocolError, words
+from tests.support.servers import Server, wait_until
+from tests.support.tools import direct, raw, read_exactly, request, through
 
 
 def test_delay_holds_replies_back(proxy: FaultProxy) -> None:

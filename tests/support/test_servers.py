@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import redis
 
-from tests.support.servers import KINDS, Server, ServerError, find_server, replica_of, wait_until
-
-from tests.support.servers import finding, server as server_module
+from tests.support.servers import (
+    KINDS,
+    Server,
+    ServerError,
+    Setting,
+    replica_of,
+    wait_in_sync,
+    wait_until,
+)
+from tests.support.servers import server as server_module
 from tests.support.tools import is_gone
-
 
 each_kind = pytest.mark.parametrize("kind", KINDS)
 
@@ -81,7 +84,7 @@ def test_a_unix_server_has_no_port(kind: str) -> None:
 def test_settings_reach_the_server(kind: str) -> None:
     """Extra settings win over the ones of the class; a list gives several lines."""
     users = ["ann on nopass ~* +@all", "bob on nopass ~b:* +@read"]
-    config: dict[str, servers.Setting] = {
+    config: dict[str, Setting] = {
         "maxmemory": "64mb",
         "shutdown-timeout": 3,
         "user": users,
@@ -108,9 +111,9 @@ def test_a_failed_start_shows_the_log() -> None:
 def test_a_taken_port_is_left_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that finds its port taken is started again on another one."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        free_port = servers._free_port
+        free_port = server_module._free_port
         offers = iter([taken.getsockname()[1]])
-        monkeypatch.setattr(servers, "_free_port", lambda: next(offers, 0) or free_port())
+        monkeypatch.setattr(server_module, "_free_port", lambda: next(offers, 0) or free_port())
         with Server() as server:
             assert server.port != taken.getsockname()[1]
 
@@ -118,9 +121,9 @@ def test_a_taken_port_is_left_for_another(monkeypatch: pytest.MonkeyPatch) -> No
 def test_another_server_on_the_port_is_not_taken_for_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer from another process on the same port does not count as ready."""
     with Server() as stranger:
-        free_port = servers._free_port
+        free_port = server_module._free_port
         offers = iter([stranger.port])
-        monkeypatch.setattr(servers, "_free_port", lambda: next(offers, 0) or free_port())
+        monkeypatch.setattr(server_module, "_free_port", lambda: next(offers, 0) or free_port())
         with Server() as server:
             assert server.port != stranger.port
 
@@ -155,7 +158,7 @@ def test_a_replica_has_the_data_and_takes_no_writes(kind: str) -> None:
         with replica_of(primary) as replica, replica.client() as copy:
             assert copy.get("before") == b"1"
             client.set("after", "2")
-            servers.wait_in_sync(primary, replica)
+            wait_in_sync(primary, replica)
             assert copy.get("after") == b"2"
             with pytest.raises(redis.ReadOnlyError):
                 copy.set("key", "value")

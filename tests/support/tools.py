@@ -1,28 +1,19 @@
-"""What the tests of the test support share: clients of a proxy down to single bytes."""
+"""What the tests of the test support share: clients of a proxy, and whether a process is gone."""
 
 from __future__ import annotations
 
-import asyncio
-import itertools
-import socket
-import threading
-import time
 import os
+import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import pytest
 import redis
-import redis.asyncio
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.support.proxy import FaultProxy
-from tests.support.servers import KINDS, Server, plain_client, wait_until
+from tests.support.servers import Server, plain_client
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
+    from collections.abc import Iterator
 
 BIG = b"0123456789abcdef" * (5 * 1024**2 // 16)
 

@@ -35,11 +35,12 @@ def count(log: bytes) -> Op[int]:
 def window_of_messages(log: bytes, limit: int, *, strict: bool) -> Op[list[Message]]:
     """The newest messages, at most ``limit``, cut between groups; oldest first.
 
-    Cost: 1 round trip for up to 100 messages; grows with ``limit``, not with the session.
+    Cost: 1 round trip for up to 99 messages; grows with ``limit``, not with the session.
     """
     if limit == 0:
         return []
-    cut = _Cut(lambda found, whole: turns.newest_messages(found, limit, whole=whole), limit)
+    # One more than wanted: a conversation that is no longer than the window is not cut at all.
+    cut = _Cut(lambda found, whole: turns.newest_messages(found, limit, whole=whole), limit + 1)
     return (yield from _window(log, cut, strict=strict))
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from redialog import codec, replies
 from redialog._checks import from_ms
-from redialog.effect import Batch, Op
+from redialog.effect import Batch, CommandError, Op
 from redialog.errors import UnknownVersion
 from redialog.keys import Layout, SessionKeys
 
@@ -114,29 +114,61 @@ def latest(layout: Layout, user_id: str | None) -> Op[str | None]:
     Cost: 2 round trips, with a short read for each of the 256 buckets; more where the newest
     sessions have expired.
     """
-    catalogue = layout.catalogue(user_id)
-    depth = 0
-    while True:
-        commands = tuple(
-            (b"ZRANGE", key, -depth - _DEPTH, -depth - 1, b"WITHSCORES") for key in catalogue
-        )
-        answers = yield Batch(commands)
-        newest = [
-            (score, member.decode())
-            for key, answer in zip(catalogue, answers, strict=True)
-            for member, score in replies.scored(replies.checked(answer, key))
-        ]
-        if not newest:
-            return None
-        newest.sort(reverse=True)
-        for start in range(0, len(newest), _AT_ONCE):
-            some = [member for _, member in newest[start : start + _AT_ONCE]]
-            logs = [layout.session(member).log for member in some]
-            there = yield Batch(tuple((b"EXISTS", log) for log in logs))
-            for member, log, found in zip(some, logs, there, strict=True):
-                if replies.integer(replies.checked(found, log)):
-                    return member
-        depth += _DEPTH
+    unread = dict.fromkeys(layout.catalogue(user_id), 0)
+    pending: list[tuple[int, str]] = []
+    while unread or pending:
+        horizon = yield from _deeper(unread, pending)
+        # What lies below the horizon waits: a bucket may hold a newer one that was not read yet.
+        pending.sort(reverse=True)
+        sure = [one for one in pending if one[0] >= horizon]
+        del pending[: len(sure)]
+        for start in range(0, len(sure), _AT_ONCE):
+            found = yield from _first_there(
+                layout, [member for _, member in sure[start : start + _AT_ONCE]]
+            )
+            if found is not None:
+                return found
+    return None
+
+
+def _deeper(unread: dict[bytes, int], pending: list[tuple[int, str]]) -> Op[int]:
+    """Reads the next few sessions of each bucket into ``pending``.
+
+    Args:
+        unread: the buckets with more to read, and how many of each were read.
+        pending: takes their sessions, as (score, id).
+
+    Returns:
+        The highest score that an unread session can have.
+    """
+    if not unread:
+        return 0
+    commands = tuple(
+        (b"ZRANGE", key, -done - _DEPTH, -done - 1, b"WITHSCORES") for key, done in unread.items()
+    )
+    answers = yield Batch(commands)
+    horizon = 0
+    for key, answer in zip(tuple(unread), answers, strict=True):
+        page = replies.scored(replies.checked(answer, key))
+        pending += [(score, member.decode()) for member, score in page]
+        if len(page) < _DEPTH:
+            del unread[key]
+        else:
+            unread[key] += _DEPTH
+            horizon = max(horizon, min(score for _, score in page))
+    return horizon
+
+
+def _first_there(layout: Layout, members: Sequence[str]) -> Op[str | None]:
+    """The first of these sessions that has messages."""
+    logs = [layout.session(member).log for member in members]
+    lengths = yield Batch(tuple((b"LLEN", log) for log in logs))
+    for member, log, length in zip(members, logs, lengths, strict=True):
+        if isinstance(length, CommandError) and length.code == "WRONGTYPE":
+            continue
+        if replies.integer(replies.checked(length, log)):
+            return member
+    return None
 
 
 def ping() -> Op[None]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Literal
 
 from redialog.effect import Argument, Op
-from redialog.errors import IdempotencyMismatch
+from redialog.errors import IdempotencyMismatch, TransportError
 from redialog.keys import SessionKeys
 from redialog.ops._scripts import TOKEN_TTL_MS, call, mutate
 
@@ -68,8 +69,10 @@ def clear(keys: SessionKeys, *, token: str) -> Op[int]:
     answer = yield from mutate("clear", keys, token, [keys.member, TOKEN_TTL_MS])
     length, _, cleared_at = answer.partition(b":")
     if not keys.together:
-        # A crash before this leaves an entry without a session, which a listing drops.
-        yield from call(("forget", keys.catalogue(), [keys.member, cleared_at]))
+        # The session is gone. A crash before this, or no answer to it, leaves an entry without a
+        # session, which a listing drops.
+        with suppress(TransportError):
+            yield from call(("forget", keys.catalogue(), [keys.member, cleared_at]))
     return int(length)
 
 

@@ -80,7 +80,7 @@ class RedisTransport:
             self._release_idle()
             raise
         self._idle.append(connection)
-        if self._waiting or not self._owned:
+        if self._waiting or not self._owned or self._closed:
             self._release_idle()
         return replies
 
