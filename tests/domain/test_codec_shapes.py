@@ -355,7 +355,8 @@ def test_emptied_metadata_is_gone_from_what_is_stored() -> None:
     raw = {"type": "human", "data": {"content": "x", "id": "i"}, "redialog": stored}
     message = read(raw).replace(metadata={})
     assert reread(message).metadata == {}
-    assert json.loads(write(message))["redialog"] == {"later": "kept"}
+    kept = json.loads(write(message))["redialog"]
+    assert {name: value for name, value in kept.items() if name != "at"} == {"later": "kept"}
 
 
 def test_arguments_beyond_what_is_stored_are_kept_as_text() -> None:
