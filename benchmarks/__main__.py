@@ -92,9 +92,12 @@ def sections(baseline: Contender, ours: Contender, rounds: int) -> dict[str, dic
             results[f"full read of {length:,}"] = compare(
                 baseline, ours, lambda c: lambda: c.everything(of(c)), rounds
             )
-        # Last, since it makes the session longer.
+        # Last, since they make the session longer.
         results[f"append of a turn at {length:,}"] = compare(
             baseline, ours, lambda c: lambda: c.append(of(c)), rounds
+        )
+        results[f"the same beside commands that can be split, at {length:,}"] = compare(
+            baseline, ours, lambda c: lambda: c.append_split(of(c)), rounds
         )
         if sys.stderr.isatty():
             print(f"  {ours.name}: {length:,} messages done", file=sys.stderr)

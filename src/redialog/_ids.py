@@ -11,9 +11,10 @@ import re
 
 import msgspec
 
-_FRESH = re.compile(r"t[0-9a-f]{28}")
+_FRESH = re.compile(r"t[0-9a-f]{12}[89ab][0-9a-f]{15}")
 _LOW_62 = (1 << 62) - 1
 _LOW_48 = (1 << 48) - 1
+_LOW_12 = (1 << 12) - 1
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -26,7 +27,8 @@ class Token(msgspec.Struct, frozen=True):
 
     text: str
     at: int | None
-    _head: int
+    # The groups of a UUID: the first two as digits, the last two as text.
+    _head: str
     _tail: str
 
     def message_id(self, index: int) -> str:
@@ -36,9 +38,11 @@ class Token(msgspec.Struct, frozen=True):
         custom). The index stands in the 12 bits after the version, so that ids of one append sort
         as their messages; what does not fit there is added to the time.
         """
-        head = f"{(self._head + (index >> 12)) & _LOW_48:012x}"
+        head = self._head
+        if index > _LOW_12:
+            head = f"{int(head, 16) + (index >> 12) & _LOW_48:012x}"
         version = "8" if self.at is None else "7"
-        return f"{head[:8]}-{head[8:]}-{version}{index & 0xFFF:03x}-{self._tail}"
+        return f"{head[:8]}-{head[8:]}-{version}{index & _LOW_12:03x}-{self._tail}"
 
 
 def fresh(at: int, random: bytes) -> Token:
@@ -48,8 +52,7 @@ def fresh(at: int, random: bytes) -> Token:
         at: now, ms since the epoch.
         random: 8 bytes from ``os.urandom``.
     """
-    tail = int.from_bytes(random, "big") & _LOW_62
-    return Token(f"t{at:012x}{tail:016x}", at, at, _variant(tail))
+    return _token("t", f"{at:012x}", int.from_bytes(random, "big"), at)
 
 
 def from_key(key: str, log: bytes) -> Token:
@@ -60,14 +63,12 @@ def from_key(key: str, log: bytes) -> Token:
         log: the session's log: keys of different sessions must not meet.
     """
     if _FRESH.fullmatch(key):
-        at, tail = int(key[1:13], 16), int(key[13:], 16) & _LOW_62
-        return Token(key, at, at, _variant(tail))
-    digest = hashlib.blake2b(log + b"\0" + key.encode(), digest_size=16).digest()
-    head, tail = int.from_bytes(digest[:6], "big"), int.from_bytes(digest[8:], "big") & _LOW_62
-    return Token("k" + digest.hex(), None, head, _variant(tail))
+        return _token("t", key[1:13], int(key[13:], 16), int(key[1:13], 16))
+    digest = hashlib.blake2b(log + b"\0" + key.encode(), digest_size=14).digest()
+    return _token("k", digest[:6].hex(), int.from_bytes(digest[6:], "big"), None)
 
 
-def _variant(tail: int) -> str:
-    """The last two groups of a UUID: the variant 10 and 62 bits."""
-    text = f"{2 << 62 | tail:016x}"
-    return f"{text[:4]}-{text[4:]}"
+def _token(kind: str, head: str, random: int, at: int | None) -> Token:
+    # The variant 10 and 62 bits, as they end a UUID.
+    tail = f"{random & _LOW_62 | 2 << 62:016x}"
+    return Token(kind + head + tail, at, head, f"{tail[:4]}-{tail[4:]}")

@@ -269,7 +269,7 @@ def digest(messages: list[Any], key: str) -> str:
     """The digest among the arguments of an append."""
     [command] = batch_of(plan().append(messages, key)).commands
     texts = [part for part in command if isinstance(part, str)]
-    [found] = [match for text in texts for match in re.findall(r"^([0-9a-f]{32})\b", text)]
+    [found] = [match for text in texts for match in re.findall(r"^([0-9a-f]{8}):", text)]
     assert isinstance(found, str)
     return found
 

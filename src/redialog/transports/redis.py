@@ -116,7 +116,7 @@ class RedisTransport:
         try:
             packed = pack(batch)
             sent = True
-            connection.send_packed_command([packed])
+            connection.send_packed_command([packed], check_health=False)
             for _ in batch.commands:
                 try:
                     replies.append(connection.read_response(disable_decoding=True))

@@ -29,6 +29,9 @@ class AsyncRedisTransport:
         open_client: makes the client, at the first use.
         address: where it leads, without secrets.
         owned: whether `close` closes the client.
+        reply_timeout: seconds for a batch, where the client's connections have no timeout of their
+            own. Theirs costs a task for each request and a timer for each reply: 60 µs of an
+            append's 230.
         before: called before each batch; cheap.
         repair: awaited when no connection could be made; may bring the server back.
         after: awaited once, by `close`.
@@ -40,6 +43,7 @@ class AsyncRedisTransport:
         *,
         address: str,
         owned: bool,
+        reply_timeout: float | None = None,
         before: Callable[[], None] | None = None,
         repair: Callable[[], Awaitable[None]] | None = None,
         after: Callable[[], Awaitable[None]] | None = None,
@@ -48,6 +52,7 @@ class AsyncRedisTransport:
         self._open_client = open_client
         self._client: redis.asyncio.Redis | None = None
         self._owned = owned
+        self._reply_timeout = reply_timeout
         self._before = before
         self._repair = repair
         self._after = after
@@ -90,7 +95,8 @@ class AsyncRedisTransport:
         pool = await self._pool()
         self._waiting += 1
         try:
-            return await pool.get_connection()  # type: ignore[no-any-return,no-untyped-call]
+            async with asyncio.timeout(self._reply_timeout):
+                return await pool.get_connection()  # type: ignore[no-any-return,no-untyped-call]
         except _BROKEN as error:
             if self._repair is not None:
                 await self._repair()
@@ -110,12 +116,13 @@ class AsyncRedisTransport:
         try:
             packed = pack(batch)
             sent = True
-            await connection.send_packed_command([packed])
-            for _ in batch.commands:
-                try:
-                    replies.append(await connection.read_response(disable_decoding=True))
-                except rex.ResponseError as error:
-                    replies.append(command_error(error))
+            async with asyncio.timeout(self._reply_timeout):
+                await connection.send_packed_command([packed], check_health=False)
+                for _ in batch.commands:
+                    try:
+                        replies.append(await connection.read_response(disable_decoding=True))
+                    except rex.ResponseError as error:
+                        replies.append(command_error(error))
         except _BROKEN as error:
             await connection.disconnect(nowait=True)
             raise failure(error, self.address, sent=sent, writes=batch.writes) from error

@@ -146,29 +146,36 @@ def open_redis_asyncio(target: Target, options: Mapping[str, object]) -> AsyncRe
     """The same for asyncio."""
     import redis.asyncio
 
+    from redialog.transports._redis_common import REPLY_TIMEOUT_S
     from redialog.transports.redis_asyncio import AsyncRedisTransport
 
+    # The transport's own timer is the cheaper one.
+    reply_timeout = _seconds(options.get("socket_timeout", REPLY_TIMEOUT_S))
+    untimed = {**options, "socket_timeout": None}
     if target.embedded:
         server = _Embedded(target.folder)
 
         async def open_embedded() -> redis.asyncio.Redis:
             url = await asyncio.to_thread(server.attach)
-            return _client(redis.asyncio, url, options)  # type: ignore[no-any-return]
+            return _client(redis.asyncio, url, untimed)  # type: ignore[no-any-return]
 
         return AsyncRedisTransport(
             open_embedded,
             address=target.address,
             owned=True,
+            reply_timeout=reply_timeout,
             before=server.ensure,
             repair=lambda: asyncio.to_thread(server.repair),
             after=lambda: asyncio.to_thread(server.close),
         )
-    client: redis.asyncio.Redis = _client(redis.asyncio, target.url, options)
+    client: redis.asyncio.Redis = _client(redis.asyncio, target.url, untimed)
 
     async def opened() -> redis.asyncio.Redis:
         return client
 
-    return AsyncRedisTransport(opened, address=target.address, owned=True)
+    return AsyncRedisTransport(
+        opened, address=target.address, owned=True, reply_timeout=reply_timeout
+    )
 
 
 class _Embedded:
@@ -195,6 +202,14 @@ class _Embedded:
     def close(self) -> None:
         if self._lease is not None:
             self._lease.close()
+
+
+def _seconds(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise ConfigurationError("socket_timeout must be a number of seconds above zero, or None")
+    return float(value)
 
 
 def _client(module: Any, url: str, options: Mapping[str, object]) -> Any:
