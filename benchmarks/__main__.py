@@ -27,7 +27,7 @@ from benchmarks.contenders import (
 from tests.support.servers import Server
 
 LENGTHS = (10, 1_000, 100_000)
-FULL_READS = (10, 1_000)
+FULL_READS = LENGTHS
 ROUND_S = 0.05
 
 # What a ratio may come to, by the beginning of an operation's name. Checked by hand and before a
