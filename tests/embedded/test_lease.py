@@ -17,6 +17,7 @@ from tests.embedded.tools import call, client, held, pid_of, python, until
 
 if TYPE_CHECKING:
     from contextlib import suppress
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -207,10 +208,10 @@ def test_no_child_and_no_zombie(folder: Path) -> None:
     with pytest.raises(ChildProcessError):
         os.waitpid(pid_of(lease), os.WNOHANG)
     lease.close()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    for process in Path("/proc").glob("[0-9]*/stat"):
         # Others come and go while we look.
         with suppress(FileNotFoundError, ProcessLookupError):
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+            state, parent = process.read_text().rpartition(")")[2].split()[:2]
             assert (state, int(parent)) != ("Z", os.getpid())
 
 
