@@ -68,10 +68,7 @@ class RedisTransport:
             # After a fork the sockets are the parent's.
             self._idle, self._waiting, self._lock = [], 0, threading.Lock()
             self._pid = os.getpid()
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._taken()
+        connection = self._put_back() or self._taken()
         try:
             replies = self._exchange(connection, batch)
         except BaseException:
@@ -92,7 +89,7 @@ class RedisTransport:
         with self._lock:
             self._waiting += 1
         try:
-            return self._idle.pop() if self._idle else pool.get_connection()
+            return self._put_back() or pool.get_connection()
         except FAILURES as error:
             if self._repair is not None:
                 self._repair()
@@ -103,12 +100,15 @@ class RedisTransport:
 
     def _release_idle(self) -> None:
         """Gives idle connections back to the pool, where its other users find them."""
-        while True:
-            try:
-                connection = self._idle.pop()
-            except IndexError:
-                return
+        while (connection := self._put_back()) is not None:
             self._pool().release(connection)
+
+    def _put_back(self) -> Any:
+        """An idle connection, or None."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
 
     def _exchange(self, connection: Any, batch: Batch) -> Replies:
         sent = False
