@@ -50,7 +50,7 @@ class AsyncChatMemory:
 
         made = settings(namespace, key_prefix, ttl, max_message_bytes)
         target = urls.resolve(url, os.environ)
-        return cls(urls.open_redis_asyncio(target, {**(config or {}), **client_options}), made)
+        return cls(urls.open_redis_asyncio(target, urls.merged(config, client_options)), made)
 
     @classmethod
     def from_client(

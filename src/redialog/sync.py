@@ -76,7 +76,7 @@ class ChatMemory:
 
         made = settings(namespace, key_prefix, ttl, max_message_bytes)
         target = urls.resolve(url, os.environ)
-        return cls(urls.open_redis(target, {**(config or {}), **client_options}), made)
+        return cls(urls.open_redis(target, urls.merged(config, client_options)), made)
 
     @classmethod
     def from_client(

@@ -3,7 +3,9 @@
 A **turn** starts at a user message and runs to the next one; a run of user messages in a row
 starts one turn. What stands before the first user message is a preamble, and no turn. A **group**
 is an assistant message with tool calls and the tool messages that follow it: a provider rejects a
-request that holds one without the other, so no window begins inside a group.
+request that holds one without the other, so no window begins inside a group. Where the user spoke
+before the results came, a window of turns that would begin between the two begins a turn earlier; a
+window that counts messages knows only results that directly follow their call.
 
 All functions here take messages oldest first.
 """
@@ -24,20 +26,30 @@ def newest_turns(messages: Sequence[Message], turns: int, *, whole: bool) -> int
         whole: whether ``messages`` is the whole conversation.
 
     Returns:
-        An index; 0 where the conversation has no more turns than that, so that its preamble
+        An index, a turn earlier where the turn before holds a call that is answered in the window;
+        0 where the conversation has no more turns than that, so that its preamble
         belongs to the window. None where more of the conversation must be read to know.
     """
     seen, start = 0, None
+    answered: set[str | None] = set()  # by results whose call was not met yet
+    carried: set[str | None] = set()  # those of them within the window
+    spans = False
     for index in range(len(messages) - 1, -1, -1):
-        if messages[index].role != "user":
+        message = messages[index]
+        if message.role == "tool":
+            answered.add(message.tool_call_id)
+        elif message.tool_calls:
+            calls = {call.id for call in message.tool_calls}
+            spans = spans or not carried.isdisjoint(calls)
+            answered -= calls
+        if message.role != "user":
             continue
-        if index + 1 == start:
-            start = index
-            continue
-        if seen == turns:
-            return start
-        seen += 1
-        start = index
+        if index + 1 != start:
+            if seen >= turns and not spans:
+                return start
+            seen += 1
+        # Also for a further message of the same run: the turn starts with the first of them.
+        start, spans, carried = index, False, set(answered)
     return 0 if whole else None
 
 

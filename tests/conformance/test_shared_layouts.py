@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from redialog import Message, WrongType
+from redialog import Message, OwnerMismatch, WrongType
 from tests.conformance.tools import texts
 from tests.support.backends import Store
 
@@ -56,3 +56,16 @@ def test_a_key_of_another_type_is_not_the_latest_session(store: Store) -> None:
     with pytest.raises(WrongType):
         memory.session("text").append(Message.user("x"))
     assert memory.latest_session_id() == "real"
+
+
+def test_a_refused_user_does_not_get_the_session_listed(store: Store) -> None:
+    """Neither an append nor a clear in another user's name changes whose session it is."""
+    memory = store.memory(key_prefix="", ttl=60)
+    memory.session("s", user_id="ada").append(Message.user("x"))
+    other = memory.session("s", user_id="bob")
+    for write in (lambda: other.append(Message.user("y")), other.touch, other.clear):
+        with pytest.raises(OwnerMismatch):
+            write()
+    assert memory.session("s").count() == 1
+    assert memory.latest_session_id(user_id="bob") is None
+    assert memory.latest_session_id(user_id="ada") == "s"

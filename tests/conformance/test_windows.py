@@ -60,3 +60,18 @@ def test_windows_ask_for_exactly_one_unit(memory: ChatMemory) -> None:
     ):
         with pytest.raises(ConfigurationError):
             chat.window(**wrong)
+
+
+def test_a_window_of_turns_begins_before_a_call_that_is_answered_in_it(memory: ChatMemory) -> None:
+    """Where the user spoke before the results came, the turn with the call comes along."""
+    chat = memory.session()
+    chat.append(
+        Message.user("old"),
+        Message.assistant("old answer"),
+        Message.user("weather?"),
+        Message.assistant("call", tool_calls=[ToolCall("f", {}, "c1")]),
+        Message.user("hurry"),
+        Message.tool("r1", tool_call_id="c1"),
+        Message.assistant("sunny"),
+    )
+    assert texts(chat.window(turns=1)) == ["weather?", "call", "hurry", "r1", "sunny"]

@@ -120,6 +120,11 @@ def test_the_owner_of_a_session_is_kept(memory: ChatMemory) -> None:
     memory.session("s", user_id="ada").append(Message.user("1"))
     with pytest.raises(OwnerMismatch):
         memory.session("s", user_id="bob").append(Message.user("2"))
+    other = memory.session("s", user_id="bob", ttl=60)
+    for write in (other.clear, other.touch, other.persist, lambda: other.expire(5)):
+        with pytest.raises(OwnerMismatch):
+            write()
+    assert memory.session("s").info().ttl is None
     memory.session("s").append(Message.user("3"))
     assert memory.session("s").info().user_id == "ada"
     assert texts(memory.session("s").messages()) == ["1", "3"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from redialog import AsyncChatMemory, ChatMemory, ConfigurationError
@@ -16,6 +18,14 @@ from tests.support.servers import Server
         "",
         "mysql://h",
         "redis://:p#ss/w@rd@h:6379",
+        "redis://user:12345/p#ss@127.0.0.1:1/0",
+        "redis://user:12345/w@rd@127.0.0.1:1/0",
+        "redis://:/w@rd@127.0.0.1:1/0",
+        "redis://:p@ss/w@rd:1",
+        "redis://h/abc",
+        "redis://h?db=x",
+        "redis://a..b",
+        "redis://\udcff",
         "redis://h:notaport",
         "embedded://relative",
         5,
@@ -71,3 +81,33 @@ def test_the_environment_names_the_store(
     monkeypatch.setenv("UPSTASH_REDIS_REST_URL", "https://x.upstash.io")
     with pytest.raises(ConfigurationError, match="REDIALOG_URL"):
         ChatMemory.from_url()
+
+
+def test_the_address_names_the_database_and_no_secret() -> None:
+    """What is shown of a URL is scheme, host, port and database."""
+    for url, shown in (
+        ("REDIS://user:s3cret@h", "redis://h:6379/0"),
+        ("redis://:s%2Fcret@h:1/2", "redis://h:1/2"),
+        ("redis://h?db=3", "redis://h:6379/3"),
+        ("rediss://[::1]:7/4", "rediss://[::1]:7/4"),
+    ):
+        assert f"on {shown}>" in repr(ChatMemory.from_url(url))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"socket_timeout": "5"},
+        {"socket_timeout": 0},
+        {"socket_connect_timeout": "5"},
+        {"socket_connect_timeout": -1},
+        {"config": 5},
+    ],
+    ids=str,
+)
+def test_options_of_a_wrong_kind_are_refused_at_once(
+    connect: Connect, server: Server, options: dict[str, Any]
+) -> None:
+    """The timeouts are numbers of seconds, and config is a mapping."""
+    with pytest.raises(ConfigurationError):
+        connect(server.url, **options)

@@ -172,7 +172,7 @@ def test_a_touch_of_a_shared_log_notes_only_what_is_known() -> None:
     assert keys_of(note) == (SHARED.sessions, SHARED.user)
     assert arguments_of(note) == (SHARED.member, "XX")
     assert keys_of(call) == (SHARED.log, SHARED.meta, SHARED.op(TOKEN))
-    assert arguments_of(call) == (60_000, SHARED.member, 60_000, 1)
+    assert arguments_of(call) == (60_000, SHARED.member, 60_000, 1, SHARED.owner or b"")
     assert_is_write(touch, batch)
 
 
@@ -265,9 +265,9 @@ def test_without_a_key_of_its_own_an_append_cannot_be_resent(keys: SessionKeys) 
 @pytest.mark.parametrize(
     ("ttl", "activity", "arguments"),
     [
-        (5000, False, (5000, b"chat", 60_000, 0)),
-        ("persist", False, ("persist", b"chat", 60_000, 0)),
-        (None, True, ("", b"chat", 60_000, 1)),
+        (5000, False, (5000, b"chat", 60_000, 0, b"ada")),
+        ("persist", False, ("persist", b"chat", 60_000, 0, b"ada")),
+        (None, True, ("", b"chat", 60_000, 1, b"ada")),
     ],
 )
 def test_the_arguments_of_an_expire(ttl: Any, activity: bool, arguments: tuple[Any, ...]) -> None:

@@ -172,7 +172,7 @@ class Console:
             return None
         if not self.interactive:
             line = sys.stdin.readline()
-            return line.removesuffix("\n") if line else None
+            return line.removesuffix("\n").removesuffix("\r") if line else None
         try:
             if _is_terminal(sys.stdout):
                 return input(prompt)

@@ -117,7 +117,7 @@ def socket_path(folder: Path) -> Path:
     return short / SOCKET_NAME
 
 
-def shelter(socket: Path) -> None:
+def shelter(socket: Path, folder: Path) -> None:
     """Creates the short folder for a socket that does not lie in the store's own.
 
     Only under the start lock: whoever stops a server removes the folder again.
@@ -125,6 +125,8 @@ def shelter(socket: Path) -> None:
     Raises:
         ConfigurationError: it cannot be created, or another user's stands in its place.
     """
+    if socket.parent == folder:
+        return
     try:
         socket.parent.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:

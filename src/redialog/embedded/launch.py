@@ -56,7 +56,7 @@ def started(ground: Ground, deadline: float) -> Greeting:
     binary = find(record.binary)
     record.admit(binary, folder)
     ground.clear()
-    shelter(Path(ground.socket_path))
+    shelter(Path(ground.socket_path), folder)
     _shorten_log(folder)
     try:
         _spawn_keeper(ground)

@@ -75,6 +75,14 @@ def mutate(
         [_, reply] = yield from call(note, (name, touched, args), resend_key=resend_key)
     if isinstance(reply, CommandError) and reply.code == "WRONGTYPE":
         yield from _name_culprit(keys)
+    if (
+        isinstance(reply, CommandError)
+        and reply.code == "OWNER"
+        and keys.user
+        and not keys.together
+    ):
+        # The note was made in the name of a user whose session it is not.
+        yield Batch(((b"ZREM", keys.user, keys.member),), writes=True)
     _, answer = replies.checked(reply, keys.log)
     return replies.text(answer)
 

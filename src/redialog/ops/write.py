@@ -66,7 +66,7 @@ def clear(keys: SessionKeys, *, token: str) -> Op[int]:
 
     Cost: 1 round trip, 2 in a shared layout; the memory is freed in the background.
     """
-    answer = yield from mutate("clear", keys, token, [keys.member, TOKEN_TTL_MS])
+    answer = yield from mutate("clear", keys, token, [keys.member, TOKEN_TTL_MS, keys.owner or b""])
     length, _, cleared_at = answer.partition(b":")
     if not keys.together:
         # The session is gone. A crash before this, or no answer to it, leaves an entry without a
@@ -95,6 +95,7 @@ def expire(
 
     Cost: 1 round trip.
     """
-    args = ["" if ttl is None else ttl, keys.member, TOKEN_TTL_MS, int(activity)]
+    left = "" if ttl is None else ttl
+    args = [left, keys.member, TOKEN_TTL_MS, int(activity), keys.owner or b""]
     answer = yield from mutate("expire", keys, token, args, noted="known" if activity else None)
     return answer == b"1"

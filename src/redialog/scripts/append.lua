@@ -20,21 +20,11 @@
 
 local log, meta, op, sessions, user = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local ttl, owner, member = ARGV[3], ARGV[4], ARGV[5]
-local FIRST, CHUNK, LAYOUT = 6, 1000, 1
+local FIRST, CHUNK = 6, 1000
 
--- Companions speak for the log that they were written for. Another client can have deleted it and
--- started a new one under the same key: then its oldest element is another.
-local function anchor()
-  local oldest = redis.call('LINDEX', log, -1)
-  if not oldest then
-    return ''
-  end
-  return #oldest .. ':' .. redis.sha1hex(oldest:sub(1, 512) .. oldest:sub(-512))
-end
+-- include include/companions.lua
 
-local kept = redis.call('HMGET', meta, 'layout', 'anchor', 'owner')
-local stale = kept[1] and kept[2] ~= anchor()
-
+local kept, stale, problem = companions(log, meta, owner)
 local seen = redis.call('SET', op, ARGV[1], 'PX', ARGV[2], 'NX', 'GET')
 if seen then
   return {1, seen}
@@ -44,13 +34,8 @@ local function refused(why)
   return why
 end
 
-if kept[1] then
-  if tonumber(kept[1]) > LAYOUT then
-    return refused(redis.error_reply('VERSION ' .. kept[1]))
-  end
-  if not stale and kept[3] and owner ~= '' and kept[3] ~= owner then
-    return refused(redis.error_reply('OWNER'))
-  end
+if problem then
+  return refused(problem)
 end
 
 local added, now = 0, 0
@@ -94,7 +79,7 @@ if stale then
   redis.call('UNLINK', meta)
 end
 if owner ~= '' and (stale or not kept[3]) then
-  redis.call('HSET', meta, 'layout', LAYOUT, 'anchor', anchor(), 'owner', owner)
+  redis.call('HSET', meta, 'layout', LAYOUT, 'anchor', anchor(log), 'owner', owner)
   kept[1] = LAYOUT
   if ttl == '' then
     local left = redis.call('PTTL', log)

@@ -2,11 +2,11 @@
 --
 -- KEYS[1] log  KEYS[2] meta  KEYS[3] op  KEYS[4] sessions, absent where it lies in another slot
 -- KEYS[5] user, absent without a user
--- ARGV[1] member  ARGV[2] token_ttl, ms
+-- ARGV[1] member  ARGV[2] token_ttl, ms  ARGV[3] owner: user id, or ''
 --
 -- Returns {0, "number of messages deleted:server's time, ms"}, or {1, the same of the first time}
 -- where the token was seen: then nothing is deleted, so what was appended since stays.
--- Errors: WRONGTYPE, before the first change.
+-- Errors: OWNER (the session is another user's), VERSION, WRONGTYPE, before the first change.
 
 local log, meta, op, sessions, user = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 
@@ -14,8 +14,13 @@ local seen = redis.call('GET', op)
 if seen then
   return {1, seen}
 end
+-- include include/companions.lua
+
 local length = redis.call('LLEN', log)
-redis.call('HLEN', meta)
+local _, _, problem = companions(log, meta, ARGV[3])
+if problem then
+  return problem
+end
 for _, key in ipairs({sessions, user}) do
   redis.call('ZSCORE', key, ARGV[1])
 end

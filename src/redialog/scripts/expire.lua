@@ -5,10 +5,11 @@
 -- ARGV[1] ttl: milliseconds, 'persist' to remove it, or '' to leave it alone
 -- ARGV[2] member  ARGV[3] token_ttl, ms
 -- ARGV[4] '1' where the call is an activity that the catalogue notes
+-- ARGV[5] owner: user id, or ''
 --
 -- Returns {0, '1'}, {0, '0'} where there is no such session, or {1, the same of the first time}
 -- where the token was seen.
--- Errors: WRONGTYPE, before the first change.
+-- Errors: OWNER (the session is another user's), VERSION, WRONGTYPE, before the first change.
 
 local log, meta, op, sessions, user = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local ttl = ARGV[1]
@@ -18,7 +19,12 @@ if seen then
   return {1, seen}
 end
 local exists = redis.call('LLEN', log) > 0 and '1' or '0'
-redis.call('HLEN', meta)
+-- include include/companions.lua
+
+local _, _, problem = companions(log, meta, ARGV[5])
+if problem then
+  return problem
+end
 if sessions then
   redis.call('ZSCORE', sessions, ARGV[2])
 end

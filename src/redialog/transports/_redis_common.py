@@ -44,6 +44,8 @@ _CODES: tuple[tuple[type[rex.ResponseError], str], ...] = (
     (rex.AskError, "ASK"),
 )
 
+# What can go wrong before there is one: a host name can be none.
+UNREACHED = (rex.RedisError, OSError, EOFError, UnicodeError)
 # What can go wrong on a connection. A socket's own errors reach us too: redis-py lets some pass.
 FAILURES = (rex.RedisError, OSError, EOFError)
 
@@ -135,7 +137,10 @@ def _refusal(error: BaseException, address: str) -> TransportError | None:
     if isinstance(error, rex.BusyLoadingError):
         return ConnectError(f"the server at {address} is loading its data", address=address)
     if isinstance(error, rex.ResponseError):
-        return NotRedis(f"the server at {address} refused the connection's setup", address=address)
+        return NotRedis(
+            f"the server at {address} refused the connection's setup (is there such a database?)",
+            address=address,
+        )
     return None
 
 

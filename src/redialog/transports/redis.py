@@ -14,6 +14,7 @@ from redialog.effect import Batch, Replies, Reply
 from redialog.errors import Closed
 from redialog.transports._redis_common import (
     FAILURES,
+    UNREACHED,
     command_error,
     failure,
     pack,
@@ -90,7 +91,7 @@ class RedisTransport:
             self._waiting += 1
         try:
             return self._put_back() or pool.get_connection()
-        except FAILURES as error:
+        except UNREACHED as error:
             if self._repair is not None:
                 self._repair()
             raise failure(error, self.address) from error

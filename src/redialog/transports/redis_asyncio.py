@@ -14,6 +14,7 @@ from redialog.effect import Batch, Replies, Reply
 from redialog.errors import Closed, WrongEventLoop
 from redialog.transports._redis_common import (
     FAILURES,
+    UNREACHED,
     command_error,
     failure,
     pack,
@@ -97,7 +98,7 @@ class AsyncRedisTransport:
         try:
             async with asyncio.timeout(self._reply_timeout):
                 return await pool.get_connection()  # type: ignore[no-any-return,no-untyped-call]
-        except _BROKEN as error:
+        except UNREACHED as error:
             if self._repair is not None:
                 await self._repair()
             raise failure(error, self.address) from error
@@ -156,6 +157,7 @@ class AsyncRedisTransport:
         """As `redialog.effect.AsyncTransport.close`."""
         if self._closed:
             return
+        self._check_loop()
         self._closed = True
         if self._client is not None:
             await self._release_idle()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import msgspec
 
@@ -43,6 +43,17 @@ class Target(msgspec.Struct, frozen=True):
         return not self.url
 
 
+def merged(config: object, options: Mapping[str, object]) -> dict[str, object]:
+    """The client library's options, from both places where they can be given.
+
+    Raises:
+        ConfigurationError: ``config`` is no mapping.
+    """
+    if config is not None and not isinstance(config, Mapping):
+        raise ConfigurationError(f"config must be a mapping, not {type(config).__name__}")
+    return {**(config or {}), **options}
+
+
 def resolve(url: str | None, environ: Mapping[str, str]) -> Target:
     """The target of a URL.
 
@@ -69,7 +80,7 @@ def resolve(url: str | None, environ: Mapping[str, str]) -> Target:
         raise ConfigurationError(
             f"the url scheme {shown!r} is not supported; supported are {_SUPPORTED}"
         )
-    return Target(url, _address(url, scheme))
+    return Target(f"{scheme}:{rest}", _address(f"{scheme}:{rest}", scheme))
 
 
 def _from_others(environ: Mapping[str, str]) -> str | None:
@@ -95,19 +106,26 @@ def _embedded(rest: str) -> Target:
 
 def _address(url: str, scheme: str) -> str:
     try:
+        url.encode()
         parts = urlsplit(url)
         if scheme == "unix":
             return f"unix://{parts.path}"
         host, port = parts.hostname or "localhost", parts.port or 6379
+        host.encode("idna")
+        # The client library takes any other path for database 0, and a password with a slash in
+        # it ends up there.
+        database = int(parts.path.strip("/") or 0)
+        database = int(dict(parse_qsl(parts.query)).get("db", database))
     except ValueError:
         # The parser's own text quotes the part that it stumbled over: often the password.
         raise ConfigurationError(
-            "the url cannot be read; percent-encode special characters in the user name and "
-            "password (urllib.parse.quote(password, safe=''))"
+            "the url cannot be read: it must look like redis://user:password@host:6379/0, with "
+            "special characters in the user name and password percent-encoded "
+            "(urllib.parse.quote(password, safe=''))"
         ) from None
     if ":" in host:
         host = f"[{host}]"
-    return f"{scheme}://{host}:{port}{parts.path.rstrip('/')}"
+    return f"{scheme}://{host}:{port}/{database}"
 
 
 def open_redis(target: Target, options: Mapping[str, object]) -> RedisTransport:
@@ -150,7 +168,7 @@ def open_redis_asyncio(target: Target, options: Mapping[str, object]) -> AsyncRe
     from redialog.transports.redis_asyncio import AsyncRedisTransport
 
     # The transport's own timer is the cheaper one.
-    reply_timeout = _seconds(options.get("socket_timeout", REPLY_TIMEOUT_S))
+    reply_timeout = _seconds(options, "socket_timeout", REPLY_TIMEOUT_S)
     untimed = {**options, "socket_timeout": None}
     if target.embedded:
         server = _Embedded(target.folder)
@@ -204,17 +222,24 @@ class _Embedded:
             self._lease.close()
 
 
-def _seconds(value: object) -> float | None:
+def _seconds(options: Mapping[str, object], name: str, default: float) -> float | None:
+    value = options.get(name, default)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise ConfigurationError("socket_timeout must be a number of seconds above zero, or None")
+        raise ConfigurationError(f"{name} must be a number of seconds above zero, or None")
     return float(value)
 
 
 def _client(module: Any, url: str, options: Mapping[str, object]) -> Any:
-    from redialog.transports._redis_common import client_defaults
+    from redialog.transports._redis_common import (
+        CONNECT_TIMEOUT_S,
+        REPLY_TIMEOUT_S,
+        client_defaults,
+    )
 
+    _seconds(options, "socket_timeout", REPLY_TIMEOUT_S)
+    _seconds(options, "socket_connect_timeout", CONNECT_TIMEOUT_S)
     defaults = client_defaults()
     if url.startswith("unix:"):
         del defaults["socket_keepalive"]
