@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -93,5 +94,21 @@ def test_many_tasks_share_few_connections(server: Server) -> None:
                 assert len(found) == 20
                 for question, answer in zip(found[::2], found[1::2], strict=True):
                     assert answer == question.replace(".q", ".a")
+
+    asyncio.run(scenario())
+
+
+def test_a_task_waits_for_a_connection_as_long_as_it_is_told(server: Server) -> None:
+    """The time to wait for a connection is not the time to wait for a reply."""
+
+    async def scenario() -> None:
+        with FaultProxy(server.host, server.port) as proxy:
+            options: dict[str, Any] = {"max_connections": 1, "timeout": 20, "socket_timeout": 2}
+            async with AsyncChatMemory.from_url(proxy.url, **options) as memory:
+                await memory.ping()
+                proxy.delay(1.2, match=b"LLEN")
+                chat = memory.session("s")
+                # The third waits longer than a reply may take.
+                assert await asyncio.gather(*(chat.count() for _ in range(3))) == [0, 0, 0]
 
     asyncio.run(scenario())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Literal
 
 from redialog import replies, scripts
 from redialog.effect import Argument, Batch, Command, CommandError, Op, Reply
+from redialog.errors import TransportError
 from redialog.keys import SessionKeys
 
 TOKEN_TTL_MS = 60_000
@@ -75,16 +77,18 @@ def mutate(
         [_, reply] = yield from call(note, (name, touched, args), resend_key=resend_key)
     if isinstance(reply, CommandError) and reply.code == "WRONGTYPE":
         yield from _name_culprit(keys)
-    if (
-        isinstance(reply, CommandError)
-        and reply.code == "OWNER"
-        and keys.user
-        and not keys.together
-    ):
-        # The note was made in the name of a user whose session it is not.
-        yield Batch(((b"ZREM", keys.user, keys.member),), writes=True)
+    if noted and isinstance(reply, CommandError) and reply.code == "OWNER":
+        yield from _take_back_note(keys)
     _, answer = replies.checked(reply, keys.log)
     return replies.text(answer)
+
+
+def _take_back_note(keys: SessionKeys) -> Op[None]:
+    """Drops what was noted for a user whose session it is not."""
+    if keys.user is not None and not keys.together:
+        # The refusal is what the caller must see, whatever becomes of this.
+        with suppress(TransportError):
+            yield Batch(((b"ZREM", keys.user, keys.member),), writes=True)
 
 
 def _name_culprit(keys: SessionKeys) -> Op[None]:

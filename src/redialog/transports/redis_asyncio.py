@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import redis.asyncio
 import redis.exceptions as rex
@@ -87,7 +88,7 @@ class AsyncRedisTransport:
             await self._release_idle()
             raise
         self._idle.append(connection)
-        if self._waiting or not self._owned:
+        if self._waiting or not self._owned or self._closed:
             await self._release_idle()
         return replies
 
@@ -96,7 +97,7 @@ class AsyncRedisTransport:
         pool = await self._pool()
         self._waiting += 1
         try:
-            async with asyncio.timeout(self._reply_timeout):
+            async with asyncio.timeout(self._connection_timeout(pool)):
                 return await pool.get_connection()  # type: ignore[no-any-return,no-untyped-call]
         except UNREACHED as error:
             if self._repair is not None:
@@ -104,6 +105,12 @@ class AsyncRedisTransport:
             raise failure(error, self.address) from error
         finally:
             self._waiting -= 1
+
+    def _connection_timeout(self, pool: Any) -> float | None:
+        """Seconds for a connection: to make one, and to wait for one where all are in use."""
+        if self._reply_timeout is None or pool.can_get_connection():
+            return self._reply_timeout
+        return None if pool.timeout is None else pool.timeout + self._reply_timeout
 
     async def _release_idle(self) -> None:
         """Gives idle connections back to the pool, where its other users find them."""
