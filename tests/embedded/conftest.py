@@ -22,6 +22,14 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     until(lambda: nothing_left(store), "the end of server and keeper")
 
 
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[Path]:
+    """A folder whose path is too long for a socket."""
+    store = tmp_path / ("d" * 100) / "s"
+    yield store
+    until(lambda: nothing_left(store), "the end of server and keeper")
+
+
 @pytest.fixture(scope="session")
 def binaries() -> dict[str, locate.Binary]:
     """One server of each engine; a missing one is a failure."""

@@ -12,10 +12,24 @@ import pytest
 
 from redialog.embedded import attach
 from redialog.errors import EmbeddedError
-from tests.embedded.tools import call, client, crash, held, nothing_left, pid_of, saved, until
+from tests.embedded.tools import (
+    call,
+    client,
+    crash,
+    held,
+    keeper_pid,
+    nothing_left,
+    pid_of,
+    program,
+    python,
+    saved,
+    until,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from redialog.embedded import locate
 
 
 def test_repair_after_kill_9_of_the_server(folder: Path) -> None:
@@ -61,6 +75,78 @@ def test_kill_9_of_the_only_client(folder: Path) -> None:
     until(lambda: nothing_left(folder), "the end of server and keeper")
     lease = attach(folder)
     assert call(lease, "GET", "mark") == b"$4\r\nkept\r\n"
+    lease.close()
+
+
+def test_kill_9_of_the_keeper(folder: Path) -> None:
+    """The next one to come puts a new keeper on duty, which does what the killed one would have."""
+    with client(folder) as other:
+        first = keeper_pid(folder)
+        crash(first)
+        until(lambda: not held(folder, "keeper.lock"), "the keeper's end")
+        with client(folder) as another:
+            assert another.server_pid == other.server_pid
+            assert keeper_pid(folder) not in {0, first}
+            other.kill()
+            another.kill()
+    until(lambda: nothing_left(folder), "the end of server and keeper")
+
+
+def test_kill_9_of_owner_and_keeper(folder: Path) -> None:
+    """A server that nobody is left to stop is met by the next client, which stops it."""
+    with client(folder) as other:
+        crash(keeper_pid(folder))
+        until(lambda: not held(folder, "keeper.lock"), "the keeper's end")
+        other.kill()
+    assert held(folder, "server.lock")
+    lease = attach(folder)
+    assert pid_of(lease) == other.server_pid
+    lease.close()
+    assert not held(folder, "server.lock")
+
+
+@pytest.mark.parametrize("place", ["folder", "deep"])
+def test_kill_9_of_everything(request: pytest.FixtureRequest, place: str) -> None:
+    """Client, keeper and server are killed at once: socket and locks stay and hinder nobody."""
+    folder: Path = request.getfixturevalue(place)
+    with client(folder) as other:
+        lease = attach(folder)
+        call(lease, "RPUSH", "mark", "kept")
+        saved(lease)
+        lease.close()
+        crash(keeper_pid(folder))
+        crash(other.server_pid)
+        other.kill()
+    until(lambda: nothing_left(folder), "the end of server and keeper")
+    assert lease.socket_path.is_socket()
+    again = attach(folder)
+    assert again.socket_path == lease.socket_path
+    assert call(again, "LRANGE", "mark", "0", "-1") == b"*1\r\n$4\r\nkept\r\n"
+    assert keeper_pid(folder)
+    again.close()
+
+
+def test_kill_9_of_a_starter(
+    folder: Path, tmp_path: Path, binaries: dict[str, locate.Binary]
+) -> None:
+    """Who is killed while its server comes up leaves nothing behind, and the next one can start."""
+    begun, go = tmp_path / "begun", tmp_path / "go"
+    os.mkfifo(go)
+    server = binaries["valkey"].path
+    slow = program(
+        tmp_path / "slow",
+        f"[ $1 = --version ] && exec {server} $1\n"
+        f'touch {begun}; read word <{go}; exec {server} "$@"',
+    )
+    code = "import sys; from redialog.embedded import attach; attach(sys.argv[1])"
+    starter = python(code, str(folder), env={"REDIALOG_SERVER_BINARY": str(slow)})
+    until(begun.exists, "the start")
+    assert held(folder, "server.lock")
+    starter.kill()
+    starter.communicate()
+    until(lambda: nothing_left(folder), "the end of server and keeper")
+    lease = attach(folder)
+    assert call(lease, "PING") == b"+PONG\r\n"
     lease.close()
 
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import subprocess
+import threading
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from redialog import ChatMemory, Message
 from redialog.embedded import attach, default_folder
 from redialog.errors import ConfigurationError
 from tests.embedded.tools import call, client, nothing_left, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from redialog import Session
 
 
 def test_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -39,14 +43,6 @@ def test_no_folder_means_the_default(folder: Path, monkeypatch: pytest.MonkeyPat
     lease = attach()
     assert lease.folder == folder.resolve()
     lease.close()
-
-
-@pytest.fixture
-def deep(tmp_path: Path) -> Iterator[Path]:
-    """A folder whose path is too long for a socket."""
-    store = tmp_path / ("d" * 100) / "s"
-    yield store
-    until(lambda: nothing_left(store), "the end of server and keeper")
 
 
 def test_a_long_path(deep: Path) -> None:
@@ -126,6 +122,100 @@ def test_a_folder_moved_while_its_server_runs(folder: Path, tmp_path: Path) -> N
         here.close()
         lease.close()
     until(lambda: nothing_left(moved))
+
+
+def _texts(chat: Session) -> list[str]:
+    return [message.text for message in chat.messages()]
+
+
+def _copied(folder: Path, copy: Path) -> Path:
+    """A copy as a user makes it: everything, a socket and locks included."""
+    subprocess.run(["cp", "-a", str(folder), str(copy)], check=True)
+    return copy
+
+
+def test_home_moved_and_copied(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """$REDIALOG_HOME may be renamed and copied: each place has the messages and its own future."""
+    monkeypatch.setenv("REDIALOG_HOME", str(folder))
+    with ChatMemory.from_url("embedded:") as memory:
+        memory.session("s").append(Message.user("before"))
+    copy = _copied(folder, tmp_path / "copy")
+    moved = folder.rename(tmp_path / "moved")
+    for place in (copy, moved):
+        monkeypatch.setenv("REDIALOG_HOME", str(place))
+        with ChatMemory.from_url("embedded:") as memory:
+            chat = memory.session("s")
+            assert _texts(chat) == ["before"]
+            chat.append(Message.user(place.name))
+    for place in (copy, moved):
+        monkeypatch.setenv("REDIALOG_HOME", str(place))
+        with ChatMemory.from_url("embedded:") as memory:
+            assert _texts(memory.session("s")) == ["before", place.name]
+        until(lambda at=place: nothing_left(at))  # type: ignore[misc]
+    assert not folder.exists()
+
+
+def test_home_copied_while_it_is_written_to(folder: Path, tmp_path: Path) -> None:
+    """The copy has all that was acknowledged before and a server of its own; the original keeps on.
+
+    The socket file and the lock files in the copy are the original's and mean nothing there.
+    """
+    with ChatMemory.from_url(f"embedded://{folder}") as memory:
+        chat = memory.session("s")
+        stored: list[str] = []
+        copied = threading.Event()
+
+        def write() -> None:
+            for number in count():
+                chat.append(Message.user(str(number)))
+                stored.append(str(number))
+                if copied.is_set():
+                    return
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        until(lambda: len(stored) > 200)
+        before = len(stored)
+        copy = _copied(folder, tmp_path / "copy")
+        copied.set()
+        writer.join()
+        with ChatMemory.from_url(f"embedded://{copy}") as other:
+            theirs = _texts(other.session("s"))
+            assert len(theirs) >= before
+            assert theirs == stored[: len(theirs)]
+            other.session("s").append(Message.user("of the copy"))
+            assert _texts(chat) == stored
+        chat.append(Message.user("of the original"))
+    with ChatMemory.from_url(f"embedded://{copy}") as other:
+        assert _texts(other.session("s")) == [*theirs, "of the copy"]
+    until(lambda: nothing_left(copy))
+
+
+def test_a_long_path_moved_and_copied_while_its_server_runs(deep: Path, tmp_path: Path) -> None:
+    """The far socket goes with the folder: a moved one meets its server, a copy never does."""
+    lease = attach(deep)
+    call(lease, "SET", "k", "v")
+    copy = _copied(deep, deep.with_name("copy"))
+    moved = deep.rename(deep.with_name("moved"))
+    there, own = attach(moved), attach(copy)
+    assert there.socket_path == lease.socket_path != own.socket_path
+    assert call(own, "SET", "k", "w") == b"+OK\r\n"
+    assert call(there, "GET", "k") == b"$1\r\nv\r\n"
+    for one in (lease, there, own):
+        one.close()
+    for place in (moved, copy):
+        until(lambda at=place: nothing_left(at))  # type: ignore[misc]
+    assert not lease.socket_path.parent.exists()
+    assert not own.socket_path.parent.exists()
+
+
+def test_a_path_that_no_system_takes(tmp_path: Path) -> None:
+    """A name that is too long for the file system is refused with the system's reason."""
+    for path in (tmp_path / ("n" * 300), tmp_path.joinpath(*["p" * 200] * 30)):
+        with pytest.raises(ConfigurationError, match=r"name too long.*choose another"):
+            attach(path)
 
 
 def test_any_character_in_the_path(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from redialog import ChatMemory, Message
 from redialog.embedded import Lease, attach
 from redialog.errors import EmbeddedError
-from tests.embedded.tools import call, held, until
+from tests.embedded.tools import call, held, program, until
 
 if TYPE_CHECKING:
     from redialog.embedded import locate
@@ -31,6 +32,33 @@ def test_a_newer_server_was_here(folder: Path) -> None:
     with pytest.raises(EmbeddedError, match=rf"99\.1\.0.*{lease.version}.*install"):
         attach(folder)
     assert not held(folder, "server.lock")
+
+
+def test_an_older_server_of_the_same_engine(
+    folder: Path,
+    tmp_path: Path,
+    binaries: Binaries,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is refused before it is started, with both versions; the newer one reads on."""
+    newer = binaries["valkey"]
+    text = f'[ "$1" = --version ] && echo "Valkey server v=8.0.1 x" || exec {newer.path} "$@"'
+    older = program(tmp_path / "older", text)
+    monkeypatch.setenv("REDIALOG_SERVER_BINARY", newer.path)
+    with ChatMemory.from_url(f"embedded://{folder}") as memory:
+        memory.session("s").append(Message.user("kept"))
+    files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    monkeypatch.setenv("REDIALOG_SERVER_BINARY", str(older))
+    refused = rf"valkey {newer.version}, but {older} is valkey 8\.0\.1: install valkey"
+    with ChatMemory.from_url(f"embedded://{folder}") as memory:
+        with pytest.raises(EmbeddedError, match=refused) as caught:
+            memory.session("s").append(Message.user("secret"))
+        assert "secret" not in str(caught.value)
+    until(lambda: not held(folder, "keeper.lock"))
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == files
+    monkeypatch.setenv("REDIALOG_SERVER_BINARY", newer.path)
+    with ChatMemory.from_url(f"embedded://{folder}") as memory:
+        assert [message.text for message in memory.session("s").messages()] == ["kept"]
 
 
 def test_a_newer_redialog_was_here(folder: Path) -> None:

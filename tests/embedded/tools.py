@@ -156,6 +156,31 @@ def client(
         process.communicate()
 
 
+def keeper_pid(folder: Path) -> int:
+    """The process id of the folder's keeper, or 0 where there is none."""
+    for process in Path("/proc").glob("[0-9]*"):
+        # Others come and go while we look, and some are not ours to look at.
+        with suppress(OSError):
+            script = b"keeper.py" in (process / "cmdline").read_bytes()
+            if script and (process / "cwd").samefile(folder):
+                return int(process.name)
+    return 0
+
+
+def program(path: Path, text: str) -> Path:
+    """A shell script that can be run in place of a server."""
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def servers_seen(folder: Path) -> list[str]:
+    """The process ids of all servers that ever wrote to the folder's log, in order."""
+    lines = (folder / "server.log").read_text().splitlines()
+    pids = [line.partition(":")[0] for line in lines]
+    return list(dict.fromkeys(pid for pid in pids if pid.isdigit()))
+
+
 def crash(pid: int) -> None:
     """Ends a process with kill -9."""
     os.kill(pid, signal.SIGKILL)

@@ -3,6 +3,11 @@
 It is a real server, not an imitation: one child process per folder that listens on a unix socket
 only, shared by every process that uses the folder and stopped by the last one that leaves.
 
+Where the disk gets full, the server refuses writes and goes on reading. The write that met the end
+of the disk was answered and lies in the server's memory alone, so the server is not stopped before
+there is space for it: `Lease.close` says so, and the keeper stops it then. What kills it before
+(kill -9, the machine's shutdown) takes that one write along.
+
 ::
 
     locks      flock files that a fork cannot carry away        ┐

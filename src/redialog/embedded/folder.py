@@ -16,13 +16,14 @@ over the other engine does not forget it.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
 from pathlib import Path
 
 from redialog.embedded.ground import SOCKET_NAME
-from redialog.embedded.locate import Binary, minor
+from redialog.embedded.locate import OVERRIDE, Binary, minor
 from redialog.errors import ConfigurationError, EmbeddedError
 
 LAYOUT = 1
@@ -49,11 +50,26 @@ def default_folder() -> Path:
     return Path.home() / ".local" / "share" / "redialog"
 
 
+def full(error: BaseException) -> bool:
+    """Whether the system refused for want of space."""
+    return getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def remedy(error: BaseException) -> str:
+    """What to do where the system refuses the folder or a file in it."""
+    if full(error):
+        return "free space there, or choose another folder"
+    if getattr(error, "errno", None) in {errno.EMFILE, errno.ENFILE}:
+        return "close some, or raise the limit"
+    return "correct its permissions, or choose another folder"
+
+
 def prepare(folder: Path) -> Path:
     """Creates the folder where it is missing, refuses an unsuitable one, and resolves its path.
 
     Raises:
         ConfigurationError: it is a file, not writable, another user's, or open to others.
+        EmbeddedError: there is no space to create it.
     """
     try:
         folder = folder.expanduser()
@@ -67,9 +83,8 @@ def prepare(folder: Path) -> Path:
         ) from None
     except (OSError, RuntimeError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise ConfigurationError(
-            f"the folder of the embedded store, {folder}, cannot be used ({why}): choose another "
-            "path or correct its permissions"
+        raise (EmbeddedError if full(error) else ConfigurationError)(
+            f"the folder of the embedded store, {folder}, cannot be used ({why}): {remedy(error)}"
         ) from error
     if state.st_uid != os.geteuid():
         raise ConfigurationError(
@@ -169,6 +184,7 @@ class Record:
 
         Raises:
             EmbeddedError: it is damaged, or of a newer layout.
+            OSError: it may not be read.
         """
         import json
 
@@ -182,7 +198,7 @@ class Record:
             binary = Binary(*map(str, fields["binary"])) if fields.get("binary") else None
         except FileNotFoundError:
             return cls({}, None)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise EmbeddedError(
                 f"{path} cannot be read ({type(error).__name__}): restore it, or delete it if the "
                 "folder was never used by a newer server than the one installed"
@@ -203,7 +219,8 @@ class Record:
         if before and minor(binary.version) < minor(before):
             raise EmbeddedError(
                 f"{folder} was last used by {binary.engine} {before}, but {binary.path} is "
-                f"{binary.engine} {binary.version}: install {binary.engine} {before} or newer"
+                f"{binary.engine} {binary.version}: install {binary.engine} {before} or newer, or "
+                f"name one that is installed in {OVERRIDE}"
             )
         others = {name: v for name, v in self.newest.items() if name != binary.engine}
         changes = others and (self.binary is None or self.binary.engine != binary.engine)
@@ -231,7 +248,7 @@ class Record:
         fields = {"layout": LAYOUT, "newest": self.newest, "binary": list(binary)}
         fresh = folder / f"{RECORD_NAME}.new"
         try:
-            with open(fresh, "w", encoding="utf-8", opener=_private) as file:
+            with open(fresh, "w", encoding="utf-8", opener=private) as file:
                 json.dump(fields, file, indent=1)
                 file.flush()
                 # Without it, a power cut after the rename can leave an empty record.
@@ -241,7 +258,8 @@ class Record:
             fresh.unlink(missing_ok=True)
 
 
-def _private(path: str, flags: int) -> int:
+def private(path: str, flags: int) -> int:
+    """An opener for files that only the user may read."""
     return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 

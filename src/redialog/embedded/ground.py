@@ -115,10 +115,20 @@ class Ground:
         self.clients.release()
         return False
 
-    def stop(self, timeout: float = STOP_TIMEOUT) -> bool:
+    def stop(
+        self, timeout: float = STOP_TIMEOUT, *, patience: float = 0.0, discard: bool = False
+    ) -> bool:
         """Stops the server and waits until its process is gone; False when it stays.
 
         Only under the start lock. Clients and keeper both end the server here.
+
+        Args:
+            timeout: seconds for everything.
+            patience: seconds in which a full disk may get free.
+            discard: stop it even where the disk did not take what it had answered.
+
+        Raises:
+            wire.Unsaved: the disk did not, so the server goes on running.
         """
         deadline = time.monotonic() + timeout
         while self.server_runs():
@@ -128,7 +138,9 @@ class Ground:
             try:
                 if not self.current():
                     raise FileNotFoundError(self.socket_path)
-                wire.shutdown(self.socket_path, left)
+                wire.shutdown(self.socket_path, left, patience=patience, discard=discard)
+            except wire.Unsaved:
+                raise
             except OSError:
                 self._signal()
                 time.sleep(0.02)

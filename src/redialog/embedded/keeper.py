@@ -2,8 +2,9 @@
 
 A client that is killed cannot stop anything, so whoever starts a server starts a keeper first. It
 waits for the exclusive lock on ``clients.lock``, which the kernel grants when the last share is
-gone, however its owner ended. There is one per folder (``keeper.lock``), decided under the start
-lock on both sides: a starter that finds one on duty can rely on it.
+gone, however its owner ended. A server whose disk is full is stopped when it has written what it
+had answered. There is one keeper per folder (``keeper.lock``), decided under the start lock on both
+sides: who finds one on duty can rely on it.
 
 Run as a script, isolated and without site-packages, it takes its siblings from its own folder
 under another package name, so that importing them does not import redialog.
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 
 _EXCLUSIVE = 2  # fcntl.LOCK_EX, the same number on Linux and BSD
+_PAUSE_S = 1.0
+"""Between two looks at a server that holds writes for which its disk has no space."""
 
 
 def keep(ground: Ground, duty: int) -> None:
@@ -40,7 +43,9 @@ def keep(ground: Ground, duty: int) -> None:
                     return
                 ground.clients.release()
         except TimeoutError:
-            continue
+            # Somebody starts for an hour, or `wire.Unsaved`: nobody is kept out meanwhile.
+            ground.clients.release()
+            time.sleep(_PAUSE_S)
 
 
 def _stopped(ground: Ground) -> bool:

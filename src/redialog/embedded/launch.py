@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from redialog.embedded import wire
-from redialog.embedded.folder import Record, shelter
+from redialog.embedded.folder import Record, private, remedy, shelter
 from redialog.embedded.locate import find
 from redialog.embedded.locks import ALONE, SHARED, LockFile, no_fork
 from redialog.errors import EmbeddedError
@@ -27,6 +27,9 @@ _SILENCE_LIMIT_S = 1.0
 Only matters where a starter was killed in the middle: a start takes 40 ms, the socket is there
 before the data is loaded, and ending removes it milliseconds before the process is gone.
 """
+
+_NEEDED = 32_768
+"""Bytes that a start writes at most; it is some 3 kB, in five files."""
 
 _GIVE_UP_S = 5.0
 """How long a failed start may take to stop what it started, beyond its own timeout."""
@@ -63,10 +66,10 @@ def started(ground: Ground, deadline: float) -> Greeting:
         _spawn_server(ground, binary.path)
         greeting = answering(ground, deadline)
         if greeting is None:
-            raise EmbeddedError(_why(folder, f"{binary.engine} {binary.version} ended at once"))
+            raise EmbeddedError(_why(ground, f"{binary.engine} {binary.version} ended at once"))
         record.note(binary, folder)
     except BaseException:
-        ground.stop(_GIVE_UP_S)
+        ground.stop(_GIVE_UP_S, discard=True)  # nobody has used it yet
         raise
     return greeting
 
@@ -117,6 +120,7 @@ def reached(ground: Ground, deadline: float) -> Greeting:
     """
     greeting = answering(ground, deadline, patience=_SILENCE_LIMIT_S)
     if greeting is not None:
+        _spawn_keeper(ground)  # the one on duty may have been killed
         return greeting
     if ground.server_runs():
         # Its socket was deleted. Others may still be connected, so only the last one restarts it.
@@ -217,17 +221,38 @@ def _shorten_log(folder: Path) -> None:
             log.replace(folder / f"{LOG_NAME}.old")
 
 
-def _why(folder: Path, what: str) -> str:
+def _why(ground: Ground, what: str) -> str:
     """The error text for a server that ended, with the reason that it logged."""
-    disk = os.statvfs(folder)
-    if not disk.f_bavail:
-        return f"{what}: the disk of {folder} is full"
-    with suppress(OSError), (folder / LOG_NAME).open("rb") as log:
-        log.seek(max(0, log.seek(0, os.SEEK_END) - 4096))
-        lines = log.read().decode("utf-8", "replace").splitlines()
-        # "#" is the level warning. Valkey quotes an unknown command "with args beginning with:
-        # ...", which is message text.
-        told = [line.partition(" # ")[2].partition(", with args")[0] for line in lines]
-        told = [line for line in told if line and "overcommit" not in line][-2:]
-        return f"{what}: {' / '.join(told) or 'no reason logged'} (see {folder / LOG_NAME})"
-    return f"{what} and wrote no log in {folder}"
+    folder = Path(ground.folder)
+    try:
+        _try_to_write(folder)
+    except OSError as error:
+        return f"{what}: {folder} cannot be written ({error.strerror}): {remedy(error)}"
+    path = folder / LOG_NAME
+    try:
+        with path.open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - 4096))
+            lines = log.read().decode("utf-8", "replace").splitlines()
+    except FileNotFoundError:
+        return f"{what} and wrote no log in {folder}"
+    except OSError as error:
+        return f"{what}: {path} cannot be used ({error.strerror}): {remedy(error)}"
+    # "#" is the level warning. Valkey quotes an unknown command "with args beginning with: ...",
+    # which is message text.
+    own = f"{ground.server_pid()}:"
+    lines = [line for line in lines if line.startswith(own)] or lines
+    told = [line.partition(" # ")[2].partition(", with args")[0] for line in lines]
+    told = [line for line in told if line and "overcommit" not in line][-2:]
+    return f"{what}: {' / '.join(told) or 'no reason logged'} (see {path})"
+
+
+def _try_to_write(folder: Path) -> None:
+    """Writes as much as a start needs, and removes it; only under the start lock."""
+    trial = folder / "trial"
+    try:
+        with open(trial, "wb", buffering=0, opener=private) as file:
+            if file.write(bytes(_NEEDED)) < _NEEDED:
+                file.write(b"0")  # what was cut short says why only now
+            os.fsync(file.fileno())
+    finally:
+        trial.unlink(missing_ok=True)

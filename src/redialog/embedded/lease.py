@@ -15,14 +15,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from redialog.embedded.folder import default_folder, prepare, socket_path
+from redialog.embedded.folder import default_folder, prepare, remedy, socket_path
 from redialog.embedded.ground import STOP_TIMEOUT, Ground
 from redialog.embedded.launch import reached, reap
 from redialog.embedded.locks import SHARED
+from redialog.embedded.wire import Unsaved
 from redialog.errors import Closed, EmbeddedError, RedialogError
 
 if TYPE_CHECKING:
     from redialog.embedded.wire import Greeting
+
+
+_FULL_DISK_PATIENCE_S = 3.0
+"""The server tries again once a second."""
 
 
 class _Share:
@@ -74,11 +79,17 @@ class _Share:
         deadline = time.monotonic() + STOP_TIMEOUT
         try:
             with ground.starting(deadline):
-                if ground.alone(deadline) and not ground.stop():
+                if ground.alone(deadline) and not ground.stop(patience=_FULL_DISK_PATIENCE_S):
                     raise EmbeddedError(
                         f"the server of {self.folder} (process {ground.server_pid()}) did not stop "
                         f"within {STOP_TIMEOUT:.0f} seconds: end that process"
                     )
+        except Unsaved as error:
+            raise EmbeddedError(
+                f"the disk of {self.folder} did not take what was written last; the server "
+                f"(process {ground.server_pid()}) goes on running with it: free space there, and "
+                "nothing is lost; do not end that process"
+            ) from error
         finally:
             self._drop()
             reap()
@@ -157,7 +168,7 @@ class Lease:
         A lease that a forked child inherited and never used is not the child's to give back.
 
         Raises:
-            EmbeddedError: the server did not stop.
+            EmbeddedError: the server did not stop, or goes on running because its disk is full.
         """
         share = self._share
         if share is None or share.pid != os.getpid():
@@ -226,7 +237,8 @@ class _as_embedded_error:  # noqa: N801 - reads as the verb that it is; 2 µs le
             if isinstance(error, TimeoutError):
                 text = f"gave up waiting: {error}, to start or stop the server; try again"
             else:
-                text = f"{self._folder} cannot be used ({error.strerror or error}): free the cause"
+                place = error.filename or self._folder
+                text = f"{place} cannot be used ({error.strerror or error}): {remedy(error)}"
             raise EmbeddedError(text) from error
 
 
