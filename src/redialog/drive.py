@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from redialog.effect import AsyncTransport, Batch, CommandError, Op, Replies, Reply, Transport
-from redialog.errors import ConnectError, ServerError, TransportError
+from redialog.errors import Closed, ConnectError, ServerError, TransportError
 
 T = TypeVar("T")
 
@@ -59,11 +59,12 @@ class Attempts:
         self._failed = 0
         return batch
 
-    def settle(self, error: ServerError) -> None:
+    def settle(self, error: ServerError | Closed) -> None:
         """What an error of the server means after a reply was lost.
 
         A server that is full or that became a replica refuses the resend before it looks for the
-        token, so its answer says nothing of the first attempt.
+        token, so its answer says nothing of the first attempt. Nor does it that the memory was
+        closed before the resend.
 
         Raises:
             TransportError: the write is in doubt; returns where it is not.
@@ -120,7 +121,7 @@ def run(op: Op[T], transport: Transport) -> T:
                 batch = attempts.begin(op.send(replies), replies)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]
-    except ServerError as error:
+    except (ServerError, Closed) as error:
         attempts.settle(error)
         raise
 
@@ -143,6 +144,6 @@ async def arun(op: Op[T], transport: AsyncTransport) -> T:
                 batch = attempts.begin(op.send(replies), replies)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]
-    except ServerError as error:
+    except (ServerError, Closed) as error:
         attempts.settle(error)
         raise

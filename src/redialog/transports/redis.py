@@ -21,6 +21,23 @@ from redialog.transports._redis_common import (
 )
 
 
+class _Process:
+    """What one process has of a transport; a forked child begins with one of its own.
+
+    Attributes:
+        idle: connections between two batches. Taking one from the pool costs as much as a small
+            command: the pool looks each time whether it is still alive. Here a dead one is found
+            by using it, since every batch can be sent again.
+        waiting: how many threads want one of the pool.
+        lock: guards the count, and the making of the client.
+    """
+
+    def __init__(self) -> None:
+        self.idle: list[Any] = []
+        self.waiting = 0
+        self.lock = threading.Lock()
+
+
 class RedisTransport:
     """Sends batches over the connections of a `redis.Redis` client.
 
@@ -46,13 +63,7 @@ class RedisTransport:
         self.address = address
         self._open_client = open_client
         self._client: redis.Redis | None = None
-        self._lock = threading.Lock()
-        # Connections between two batches. Taking one from the pool costs as much as a small
-        # command: the pool looks each time whether it is still alive. Here a dead one is found by
-        # using it, since every batch can be sent again.
-        self._idle: list[Any] = []
-        self._waiting = 0
-        self._pid = os.getpid()
+        self._by_process: dict[int, _Process] = {}
         self._owned = owned
         self._before = before
         self._repair = repair
@@ -65,51 +76,56 @@ class RedisTransport:
             raise Closed("the memory is closed")
         if self._before is not None:
             self._before()
-        if os.getpid() != self._pid:
-            # After a fork the sockets are the parent's.
-            self._idle, self._waiting, self._lock = [], 0, threading.Lock()
-            self._pid = os.getpid()
-        connection = self._put_back() or self._taken()
+        mine = self._mine()
+        connection = _put_back(mine) or self._taken(mine)
         try:
             replies = self._exchange(connection, batch)
         except BaseException:
             # The others may have died with it: the pool checks what it hands out again.
             self._pool().release(connection)
-            self._release_idle()
+            self._release_idle(mine)
             raise
-        self._idle.append(connection)
-        if self._waiting or not self._owned or self._closed:
-            self._release_idle()
+        mine.idle.append(connection)
+        if mine.waiting or not self._owned or self._closed:
+            self._release_idle(mine)
         return replies
 
-    def _taken(self) -> Any:
+    def _mine(self) -> _Process:
+        """What this process has; after a fork, nothing: the sockets are the parent's."""
+        pid = os.getpid()
+        mine = self._by_process.get(pid)
+        if mine is None:
+            # Of two threads that come here at once, both get what the first one put there.
+            mine = self._by_process.setdefault(pid, _Process())
+            for other in list(self._by_process):
+                if other != pid:
+                    self._by_process.pop(other, None)
+        return mine
+
+    def _taken(self, mine: _Process) -> Any:
         """A connection of the pool."""
         pool = self._pool()
         # Counted before the second look: either we see what another thread puts back, or it sees
         # that somebody waits for it in the pool.
-        with self._lock:
-            self._waiting += 1
+        with mine.lock:
+            mine.waiting += 1
         try:
-            return self._put_back() or pool.get_connection()
+            return _put_back(mine) or pool.get_connection()
         except UNREACHED as error:
             if self._repair is not None:
                 self._repair()
             raise failure(error, self.address) from error
         finally:
-            with self._lock:
-                self._waiting -= 1
+            with mine.lock:
+                mine.waiting -= 1
 
-    def _release_idle(self) -> None:
+    def _release_idle(self, mine: _Process) -> None:
         """Gives idle connections back to the pool, where its other users find them."""
-        while (connection := self._put_back()) is not None:
+        while (connection := _put_back(mine)) is not None:
+            if self._owned and self._closed:
+                # Here, and not by the pool: it would also close those that a call is using.
+                connection.disconnect()
             self._pool().release(connection)
-
-    def _put_back(self) -> Any:
-        """An idle connection, or None."""
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return None
 
     def _exchange(self, connection: Any, batch: Batch) -> Replies:
         sent = False
@@ -135,18 +151,26 @@ class RedisTransport:
 
     def _pool(self) -> redis.ConnectionPool:
         if self._client is None:
-            with self._lock:
+            with self._mine().lock:
                 if self._client is None:
                     self._client = self._open_client()
         return self._client.connection_pool
 
     def close(self) -> None:
-        """As `redialog.effect.Transport.close`."""
+        """As `redialog.effect.Transport.close`. Calls that are under way end as they would."""
         if self._closed:
             return
         self._closed = True
-        self._release_idle()
+        self._release_idle(self._mine())
         if self._owned and self._client is not None:
-            self._client.connection_pool.disconnect()
+            self._client.connection_pool.disconnect(inuse_connections=False)
         if self._after is not None:
             self._after()
+
+
+def _put_back(mine: _Process) -> Any:
+    """An idle connection, or None."""
+    try:
+        return mine.idle.pop()
+    except IndexError:
+        return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import redis.asyncio
@@ -60,11 +60,14 @@ class AsyncRedisTransport:
         self._after = after
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._pid = 0
         self._opening: asyncio.Lock | None = None
         # Connections between two batches: see `redialog.transports.redis`.
         self._idle: list[AbstractConnection] = []
-        self._waiting = 0
-        self._pid = os.getpid()
+        # How many more calls can have a connection of an own pool. The pool could count them too,
+        # but a task that is cancelled when it has just been woken takes the next one's wakeup with
+        # it: asyncio's Condition loses it, its Semaphore does not.
+        self._free: asyncio.Semaphore | None = None
 
     async def execute(self, batch: Batch) -> Replies:
         """As `redialog.effect.AsyncTransport.execute`.
@@ -77,44 +80,78 @@ class AsyncRedisTransport:
         self._check_loop()
         if self._before is not None:
             self._before()
-        if os.getpid() != self._pid:
-            self._idle, self._waiting, self._pid = [], 0, os.getpid()
-        connection = self._idle.pop() if self._idle else await self._taken()
+        pool = (self._client or await self._opened()).connection_pool
+        if self._free is None:
+            return await self._served(pool, batch)
+        if self._free.locked():
+            await self._admitted(self._free, pool)
+        else:
+            await self._free.acquire()
+        try:
+            return await self._served(pool, batch)
+        finally:
+            self._free.release()
+
+    async def _admitted(self, free: asyncio.Semaphore, pool: Any) -> None:
+        """Waits for another call to end, as long as the pool would."""
+        try:
+            async with asyncio.timeout(pool.timeout):
+                await free.acquire()
+        except TimeoutError as error:
+            raise failure(rex.MaxConnectionsError(), self.address) from error
+
+    async def _served(self, pool: Any, batch: Batch) -> Replies:
+        connection = self._idle.pop() if self._idle else await self._taken(pool)
         try:
             replies = await self._exchange(connection, batch)
         except BaseException:
             # The others may have died with it: the pool checks what it hands out again.
-            await (await self._pool()).release(connection)
-            await self._release_idle()
+            await pool.release(connection)
+            await self._release_idle(pool)
             raise
-        self._idle.append(connection)
-        if self._waiting or not self._owned or self._closed:
-            await self._release_idle()
+        if self._owned and not self._closed:
+            self._idle.append(connection)
+            return replies
+        if self._owned:
+            # `close` has closed all that were idle.
+            await connection.disconnect()
+        await pool.release(connection)
         return replies
 
-    async def _taken(self) -> AbstractConnection:
+    async def _taken(self, pool: Any) -> AbstractConnection:
         """A connection of the pool."""
-        pool = await self._pool()
-        self._waiting += 1
         try:
-            async with asyncio.timeout(self._connection_timeout(pool)):
-                return await pool.get_connection()  # type: ignore[no-any-return,no-untyped-call]
+            async with asyncio.timeout(self._reply_timeout):
+                return await (self._connected(pool) if self._owned else self._borrowed(pool))
         except UNREACHED as error:
             if self._repair is not None:
                 await self._repair()
             raise failure(error, self.address) from error
-        finally:
-            self._waiting -= 1
 
-    def _connection_timeout(self, pool: Any) -> float | None:
-        """Seconds for a connection: to make one, and to wait for one where all are in use."""
-        if self._reply_timeout is None or pool.can_get_connection():
-            return self._reply_timeout
-        return None if pool.timeout is None else pool.timeout + self._reply_timeout
+    async def _connected(self, pool: Any) -> AbstractConnection:
+        """A connection of an own pool, which has one."""
+        connection: AbstractConnection = pool.get_available_connection()
+        try:
+            await pool.ensure_connection(connection)
+        except BaseException:
+            # A task that was cancelled in the middle of the greeting: the pool would take the
+            # connection for one that has logged in and chosen its database.
+            await connection.disconnect(nowait=True)
+            await pool.release(connection)
+            raise
+        return connection
 
-    async def _release_idle(self) -> None:
-        """Gives idle connections back to the pool, where its other users find them."""
-        pool = await self._pool()
+    async def _borrowed(self, pool: Any) -> AbstractConnection:
+        """A connection of an application's pool, which may have to wait for one."""
+        asked = _cancellations()
+        connection: AbstractConnection = await pool.get_connection()
+        if _cancellations() > asked:
+            await pool.release(connection)
+            raise asyncio.CancelledError
+        return connection
+
+    async def _release_idle(self, pool: Any) -> None:
+        """Gives idle connections back to the pool."""
         while self._idle:
             await pool.release(self._idle.pop())
 
@@ -123,9 +160,12 @@ class AsyncRedisTransport:
         replies: list[Reply] = []
         try:
             packed = pack(batch)
+            asked = _cancellations()
             sent = True
             async with asyncio.timeout(self._reply_timeout):
                 await connection.send_packed_command([packed], check_health=False)
+                if _cancellations() > asked:
+                    raise asyncio.CancelledError
                 for _ in batch.commands:
                     try:
                         replies.append(await connection.read_response(disable_decoding=True))
@@ -145,30 +185,73 @@ class AsyncRedisTransport:
         loop = asyncio.get_running_loop()
         if self._loop is None:
             self._loop = loop
+            self._pid = os.getpid()
             self._opening = asyncio.Lock()
-        elif self._loop is not loop:
+        elif self._loop is not loop or self._pid != os.getpid():
             raise WrongEventLoop(
                 "this memory was first used in another event loop, where its connections live; "
-                "make one AsyncChatMemory for each event loop"
+                "make one AsyncChatMemory for each event loop, in each process"
             )
 
-    async def _pool(self) -> redis.asyncio.ConnectionPool:
-        if self._client is None:
-            assert self._opening is not None  # noqa: S101 - set with the loop
-            async with self._opening:
-                if self._client is None:
-                    self._client = await self._open_client()
-        return self._client.connection_pool
+    async def _opened(self) -> redis.asyncio.Redis:
+        # To the end: a server that was started for it must be known, to be stopped again.
+        await _to_the_end(self._open())
+        assert self._client is not None  # noqa: S101 - opened
+        return self._client
+
+    async def _open(self) -> None:
+        assert self._opening is not None  # noqa: S101 - set with the loop
+        async with self._opening:
+            if self._closed:
+                raise Closed("the memory is closed")
+            if self._client is None:
+                client = await self._open_client()
+                if self._owned:
+                    self._free = asyncio.Semaphore(client.connection_pool.max_connections)
+                self._client = client
 
     async def close(self) -> None:
-        """As `redialog.effect.AsyncTransport.close`."""
+        """As `redialog.effect.AsyncTransport.close`, and to its end also where it is cancelled.
+
+        Calls that are under way end as they would.
+        """
         if self._closed:
             return
         self._check_loop()
         self._closed = True
-        if self._client is not None:
-            await self._release_idle()
-        if self._owned and self._client is not None:
-            await self._client.connection_pool.disconnect()
-        if self._after is not None:
-            await self._after()
+        await _to_the_end(self._shut())
+
+    async def _shut(self) -> None:
+        assert self._opening is not None  # noqa: S101 - set with the loop
+        async with self._opening:
+            if self._client is not None:
+                pool = self._client.connection_pool
+                await self._release_idle(pool)
+                if self._owned:
+                    await pool.disconnect(inuse_connections=False)
+            if self._after is not None:
+                await self._after()
+
+
+def _cancellations() -> int:
+    """How often the running task was cancelled.
+
+    Where an application's client has a timeout, redis-py sends under `asyncio.wait_for`, which
+    before Python 3.12 swallows a cancellation: the task would go on as if there had been none.
+    """
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Awaits what must not stop half-way; a cancellation takes effect when it is done."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None and (task.cancelled() or task.exception() is None):
+        raise cancelled
+    task.result()
