@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from redialog._version import __version__
 
 if TYPE_CHECKING:
-    from redialog.aio import AsyncChatMemory, AsyncSession
+    from redialog.aio import AsyncChatMemory, AsyncSession, AsyncSessions
     from redialog.errors import (
         AuthError,
         Closed,
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         InvalidTTL,
         MessageTooLarge,
         MissingExtra,
+        NotFound,
         NotRedis,
         OutOfMemory,
         OwnerMismatch,
@@ -47,19 +48,22 @@ if TYPE_CHECKING:
         RedialogError,
         ReplyTimeout,
         ServerError,
+        SessionExists,
         TransportError,
         UnknownVersion,
         WrongEventLoop,
         WrongType,
     )
     from redialog.messages import Message
+    from redialog.ops.catalogue import SessionPage
     from redialog.ops.session import SessionInfo
-    from redialog.sync import ChatMemory, Session
+    from redialog.sync import ChatMemory, Session, Sessions
     from redialog.toolcalls import ToolCall
 
 __all__ = [
     "AsyncChatMemory",
     "AsyncSession",
+    "AsyncSessions",
     "AuthError",
     "ChatMemory",
     "Closed",
@@ -78,6 +82,7 @@ __all__ = [
     "Message",
     "MessageTooLarge",
     "MissingExtra",
+    "NotFound",
     "NotRedis",
     "OutOfMemory",
     "OwnerMismatch",
@@ -87,7 +92,10 @@ __all__ = [
     "ReplyTimeout",
     "ServerError",
     "Session",
+    "SessionExists",
     "SessionInfo",
+    "SessionPage",
+    "Sessions",
     "ToolCall",
     "TransportError",
     "UnknownVersion",
@@ -99,10 +107,13 @@ __all__ = [
 _HOMES = {
     "AsyncChatMemory": "redialog.aio",
     "AsyncSession": "redialog.aio",
+    "AsyncSessions": "redialog.aio",
     "ChatMemory": "redialog.sync",
     "Message": "redialog.messages",
     "Session": "redialog.sync",
     "SessionInfo": "redialog.ops.session",
+    "SessionPage": "redialog.ops.catalogue",
+    "Sessions": "redialog.sync",
     "ToolCall": "redialog.toolcalls",
 }
 

@@ -44,6 +44,10 @@ class Token(msgspec.Struct, frozen=True):
         version = "8" if self.at is None else "7"
         return f"{head[:8]}-{head[8:]}-{version}{index & _LOW_12:03x}-{self._tail}"
 
+    def draw(self, sides: int) -> int:
+        """A number below ``sides``, the same each time: chance for an operation, which has none."""
+        return int(self._tail[-8:], 16) % sides
+
 
 def fresh(at: int, random: bytes) -> Token:
     """A token of a new operation.

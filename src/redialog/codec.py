@@ -14,6 +14,7 @@ from msgspec import UNSET, structs
 
 from redialog import _calls, elements
 from redialog._checks import ROLE_NAMES, Role, StoredRole
+from redialog._places import derived, derived_id, digest
 from redialog.elements import OURS, Damaged, Data, Element, Ours, PlainElement
 from redialog.errors import CorruptElement, InvalidMessage
 from redialog.messages import Message, made
@@ -41,7 +42,8 @@ def decode(raw: bytes, *, key: str, position: int, strict: bool = False) -> Mess
     Args:
         raw: the element's bytes.
         key: the list that it lies in, for the error.
-        position: its index there, for the error.
+        position: its index there, for the error; where it is negative, counted from the oldest,
+            also for the id of a message that has none.
         strict: raise where it is damaged.
 
     Returns:
@@ -52,12 +54,13 @@ def decode(raw: bytes, *, key: str, position: int, strict: bool = False) -> Mess
         CorruptElement: it is damaged and ``strict``.
     """
     try:
-        return _message(elements.parse(raw), raw)
+        message = _message(elements.parse(raw), raw)
     except Damaged as damage:
         error = CorruptElement(key=key, position=position, reason=str(damage))
-    if strict:
-        raise error
-    return structs.replace(made("damaged", ""), damage=error, _raw=raw)
+        if strict:
+            raise error from None
+        message = structs.replace(made("damaged", ""), damage=error, _raw=raw)
+    return _addressable(message, raw, position)
 
 
 def decode_many(raws: Sequence[bytes], *, key: str, positions: range) -> list[Message]:
@@ -66,7 +69,7 @@ def decode_many(raws: Sequence[bytes], *, key: str, positions: range) -> list[Me
     Args:
         raws: the elements' bytes.
         key: the list that they lie in, for errors.
-        positions: the index of each there, for errors.
+        positions: the index of each there, as in `decode`.
     """
     messages: list[Message] = []
     for start in range(0, len(raws), _SLICE):
@@ -77,13 +80,31 @@ def decode_many(raws: Sequence[bytes], *, key: str, positions: range) -> list[Me
             continue
         try:
             parsed = elements.parse_many(some) or [elements.parse(raw) for raw in some]
-            messages += list(map(_message, parsed, some))
+            messages += [
+                _addressable(_message(one, raw), raw, positions[start + index])
+                for index, (one, raw) in enumerate(zip(parsed, some, strict=True))
+            ]
         except Damaged:
             messages += [
                 decode(raw, key=key, position=positions[start + index])
                 for index, raw in enumerate(some)
             ]
     return messages
+
+
+def has_id(raw: bytes, message_id: str) -> bool:
+    """Whether this is the element that an id stands for, wherever it lies."""
+    place = derived(message_id)
+    if place is not None and place.digest == digest(raw):
+        return True
+    return decode(raw, key="", position=0).id == message_id
+
+
+def _addressable(message: Message, raw: bytes, position: int) -> Message:
+    """The message with an id, where it has none and its place is known."""
+    if message.id is None and position < 0:
+        structs.force_setattr(message, "id", derived_id(raw, position))
+    return message
 
 
 def _plain(parsed: Sequence[PlainElement], raws: Sequence[bytes]) -> list[Message]:
@@ -115,18 +136,24 @@ def stored(message: Message, new_id: str, at: int | None) -> Message:
 
     Args:
         message: what to store.
-        new_id: its id, where it has none.
+        new_id: its id, where it has none but the one that its place gave it.
         at: its time in ms since the epoch, where it has none; None gives it none.
 
     Raises:
         InvalidMessage: it cannot be stored: a lone surrogate, or a role that no reader takes.
     """
+    own = message.id and not derived(message.id)
+    return stored_as(message, message.id if own and message.id else new_id, at)
+
+
+def stored_as(message: Message, message_id: str, at: int | None) -> Message:
+    """The same under a given id."""
     at = at if message._at is None else message._at
     origin = message._raw or message._base
     message = made(
         message.role,
         message.content,
-        message.id or new_id,
+        message_id,
         message.name,
         message.tool_calls,
         message.tool_call_id,

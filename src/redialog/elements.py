@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -88,7 +88,7 @@ class PlainData(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """The ``data`` of a `PlainElement`."""
 
     content: str
-    id: str
+    id: Annotated[str, msgspec.Meta(min_length=1)]
     name: str | None = None
 
 

@@ -27,7 +27,9 @@
     │   └── UnknownVersion                written by a newer redialog
     ├── Conflict                          somebody else changed it meanwhile, or got there first
     │   ├── OwnerMismatch
+    │   ├── SessionExists
     │   └── IdempotencyMismatch
+    ├── NotFound (LookupError)            there is no such session or message
     ├── EmbeddedError                     the embedded server cannot be found, started or stopped
     └── Closed                            used after close()
 
@@ -129,8 +131,8 @@ class TransportError(RedialogError, ConnectionError):
     Attributes:
         address: where it was looked for, without secrets.
         maybe_applied: True where a write was sent and its reply is missing.
-        token: of an append that is in doubt: appending the same messages again with
-            ``idempotency_key=error.token`` within 60 seconds stores them once.
+        token: of a write that is in doubt: the same call again with
+            ``idempotency_key=error.token`` within 60 seconds does it once.
     """
 
     retryable = True
@@ -259,8 +261,16 @@ class OwnerMismatch(Conflict):
     """The session belongs to another user than the one that the handle names."""
 
 
+class SessionExists(Conflict):
+    """A session of that id is there already; it was left as it is."""
+
+
 class IdempotencyMismatch(Conflict):
-    """The idempotency key was used for other messages within the last 60 seconds."""
+    """The idempotency key was used for something else within the last 60 seconds."""
+
+
+class NotFound(RedialogError, LookupError):
+    """There is no such session or message; nothing was changed."""
 
 
 class EmbeddedError(RedialogError):

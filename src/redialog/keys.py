@@ -5,6 +5,7 @@ Own layout (the default), where ``b`` is a stable hash of the session id in 0..2
     redialog:{NAMESPACE.b}:log:SESSION      list, newest first
     redialog:{NAMESPACE.b}:meta:SESSION     hash, only where there is something to keep
     redialog:{NAMESPACE.b}:op:TOKEN         text, lives 60 s
+    redialog:{NAMESPACE.b}:stage:NAME       list, lives 60 s: what is too large for one call
     redialog:{NAMESPACE.b}:sessions         sorted set: session -> last activity, ms
     redialog:{NAMESPACE.b}:user:USER        the same for one user's sessions
 
@@ -56,8 +57,9 @@ class SessionKeys(msgspec.Struct, frozen=True):
     member: bytes
     owner: bytes | None
     together: bool
-    _op_head: bytes
-    _op_tail: bytes
+    _head: bytes
+    _tail: bytes
+    _users: bytes
 
     def catalogue(self) -> list[bytes]:
         """The sorted sets that list the session."""
@@ -65,7 +67,15 @@ class SessionKeys(msgspec.Struct, frozen=True):
 
     def op(self, token: str) -> bytes:
         """The key that remembers that the operation ``token`` was done."""
-        return self._op_head + token.encode() + self._op_tail
+        return self._head + b"op:" + token.encode() + self._tail
+
+    def stage(self, name: str) -> bytes:
+        """The list in which an operation gathers what is too large for one call."""
+        return self._head + b"stage:" + name.encode() + self._tail
+
+    def of_user(self, owner: bytes) -> bytes:
+        """The catalogue of a user, whom the handle need not name."""
+        return self._users + escape(owner.decode("utf-8", "replace")).encode()
 
 
 def escape(name: str) -> str:
@@ -167,8 +177,9 @@ class OwnLayout:
             member=member,
             owner=owner,
             together=True,
-            _op_head=root + b":op:",
-            _op_tail=b"",
+            _head=root + b":",
+            _tail=b"",
+            _users=root + b":user:",
         )
 
     def root(self, number: int) -> bytes:
@@ -232,8 +243,9 @@ class SharedLayout:
             member=member,
             owner=owner,
             together=False,
-            _op_head=f"{ROOT}op:".encode(),
-            _op_tail=tail,
+            _head=ROOT.encode(),
+            _tail=tail,
+            _users=self._listing(number, ":user:"),
         )
 
     def _listing(self, number: int, end: str) -> bytes:

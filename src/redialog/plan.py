@@ -7,111 +7,44 @@ randomness that operations must not have come in here.
 from __future__ import annotations
 
 import binascii
-import enum
-import math
 import os
 import time
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import TypeAlias
 
-import msgspec
-
-from redialog import _ids, codec
-from redialog.effect import Op
+from redialog import _ids, codec, keys
+from redialog.effect import Op, T
 from redialog.errors import ConfigurationError, InvalidTTL, MessageTooLarge
-from redialog.keys import Layout, OwnLayout, SharedLayout
 from redialog.messages import Message, MessageLike
-from redialog.ops import read, session, write
+from redialog.ops import append as append_ops
+from redialog.ops import catalogue, edit, find, fork, read, session, write
+from redialog.ops._scripts import Write
+from redialog.settings import Settings, ttl_to_ms
 
-MAX_MESSAGE_BYTES = 8 << 20
-"""The default limit of one stored message. A request of Upstash's ordinary plans holds 10 MB."""
+MAX_TITLE_CHARS = 1000
+AT_ONCE = 100
+"""How many sessions an iteration over a listing asks for in one page."""
 
-# Some 4,000 years: Redis adds the TTL to its clock in 64 bits, and refuses what overflows.
-_MAX_TTL_MS = 1 << 47
-
-
-class Unset(enum.Enum):
-    """Stands for an argument that was not given, where None means something."""
-
-    UNSET = "unset"
-
-    def __repr__(self) -> str:
-        return "UNSET"
-
-
-UNSET = Unset.UNSET
-TTL: TypeAlias = timedelta | float | None
-"""A time to live: a duration, or seconds; None sets none and leaves a running one alone."""
-
-
-class Settings(msgspec.Struct, frozen=True):
-    """What a memory gives to its sessions."""
-
-    layout: Layout
-    ttl_ms: int | None
-    max_message_bytes: int
-
-
-def settings(namespace: str, key_prefix: str | None, ttl: TTL, max_message_bytes: int) -> Settings:
-    """The checked settings of a memory.
-
-    Raises:
-        ConfigurationError: one of them is wrong.
-    """
-    if type(max_message_bytes) is not int or max_message_bytes < 1:
-        raise ConfigurationError("max_message_bytes must be a whole number of at least 1")
-    layout = OwnLayout(namespace) if key_prefix is None else SharedLayout(namespace, key_prefix)
-    return Settings(layout, ttl_to_ms(ttl), max_message_bytes)
-
-
-def ttl_to_ms(ttl: object) -> int | None:
-    """A TTL in whole milliseconds; None for None.
-
-    Raises:
-        InvalidTTL: it is not a positive, finite duration.
-    """
-    if ttl is None:
-        return None
-    if isinstance(ttl, timedelta):
-        seconds = ttl.total_seconds()
-    elif isinstance(ttl, int | float) and not isinstance(ttl, bool):
-        # Longer than all that a float holds is longer than all that is allowed.
-        seconds = max(-1, min(ttl, _MAX_TTL_MS)) if isinstance(ttl, int) else ttl
-    else:
-        raise InvalidTTL(
-            f"a ttl must be a timedelta or a number of seconds, not {type(ttl).__name__}"
-        )
-    if math.isnan(seconds) or seconds <= 0:
-        raise InvalidTTL(
-            "a ttl must be longer than zero; None leaves the session's ttl alone, persist() "
-            "removes it, clear() deletes the session"
-        )
-    if seconds * 1000 > _MAX_TTL_MS:
-        raise InvalidTTL("a ttl of more than 4,000 years is none; use persist()")
-    return max(1, round(seconds * 1000))
+_SWEEPS = 64
+"""One append in so many looks at a few entries of its bucket of the catalogue."""
 
 
 class SessionPlan:
     """The operations of one session.
 
     Args:
-        settings: of the memory.
+        settings: of the session.
         session_id: its id; None for a random one.
         user_id: whom it belongs to.
-        ttl: its TTL; `UNSET` for the memory's.
 
     Raises:
         ConfigurationError: an argument is not usable.
     """
 
-    def __init__(
-        self, settings: Settings, session_id: str | None, user_id: str | None, ttl: TTL | Unset
-    ) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, session_id: str | None, user_id: str | None) -> None:
+        self.settings = settings
         self.session_id = _random_id() if session_id is None else session_id
         self.user_id = user_id
-        self.ttl_ms = settings.ttl_ms if isinstance(ttl, Unset) else ttl_to_ms(ttl)
         self.keys = settings.layout.session(self.session_id, user_id)
 
     def append(
@@ -126,7 +59,7 @@ class SessionPlan:
             return _nothing()
         stored = _stored(given, token, at)
         elements = [codec.element(message) for message in stored]
-        limit = self._settings.max_message_bytes
+        limit = self.settings.max_message_bytes
         if (size := max(map(len, elements))) > limit:
             raise MessageTooLarge(size=size, limit=limit)
         said = elements
@@ -134,58 +67,164 @@ class SessionPlan:
             # Under an application's key the times differ from one call to the next; what is said
             # must not.
             said = [codec.element(message) for message in _stored(given, token, None)]
-        op = write.append(
-            self.keys,
+        op = append_ops.append(
+            self._write(token, idempotency_key),
             elements,
-            token=token.text,
             digest=_digest(said),
             at=at,
-            ttl_ms=self.ttl_ms,
-            resend_key=idempotency_key or token.text,
+            cap=self.settings.max_messages,
+            sweep=self.settings.layout if token.draw(_SWEEPS) == 0 else None,
         )
         return _append(op, given, token, stored, at)
+
+    def messages(self, *, strict: bool) -> Op[list[Message]]:
+        """The operation behind `Session.messages`."""
+        return self._reading(read.everything(self.keys.log, strict=strict))
+
+    def page(self, cursor: read.Cursor, *, strict: bool) -> Op[read.Page]:
+        """The operation behind each page of `Session.iter_messages`."""
+        return self._reading(read.page(self.keys.log, cursor, strict=strict))
 
     def window(self, turns: int | None, messages: int | None, *, strict: bool) -> Op[list[Message]]:
         """The operation behind `Session.window`."""
         if (turns is None) == (messages is None):
             raise ConfigurationError("a window needs one of turns= and messages=")
-        log = self.keys.log
+        log, foreign = self.keys.log, not self.keys.together
         if turns is not None:
-            return read.window_of_turns(log, _limit(turns, "turns"), strict=strict)
-        return read.window_of_messages(log, _limit(messages, "messages"), strict=strict)
+            limit = _limit(turns, "turns")
+            op = read.window_of_turns(log, limit, strict=strict, foreign=foreign)
+        else:
+            limit = _limit(messages, "messages")
+            op = read.window_of_messages(log, limit, strict=strict, foreign=foreign)
+        return self._reading(op)
 
-    def clear(self) -> Op[int]:
+    def get(self, message_id: str) -> Op[Message | None]:
+        """The operation behind `Session.get`."""
+        return self._reading(find.get(self.keys.log, _message_id(message_id)))
+
+    def replace(self, message_id: str, message: MessageLike, key: str | None) -> Op[Message]:
+        """The operation behind `Session.replace`."""
+        given = Message.parse(message)
+        _message_id(message_id)
+        # Complaints come before the first byte is sent.
+        codec.stored_as(given, message_id, None)
+        new = edit.New(given, self.settings.max_message_bytes)
+        return edit.replace(self._new(key), message_id, new)
+
+    def remove(self, message_id: str, key: str | None) -> Op[bool]:
+        """The operation behind `Session.remove`."""
+        return edit.remove(self._new(key), _message_id(message_id))
+
+    def rewind(self, message_id: str, key: str | None) -> Op[int]:
+        """The operation behind `Session.rewind`."""
+        return edit.rewind(self._new(key), _message_id(message_id))
+
+    def fork(
+        self, new_id: str | None, at: str | None, key: str | None
+    ) -> tuple[SessionPlan, Op[None]]:
+        """The plan of the new session, and the operation behind `Session.fork`."""
+        token = self._token(key, _now_ms())
+        if new_id is None:
+            new_id = self._neighbour(token)
+        if new_id == self.session_id:
+            raise ConfigurationError("a fork needs another id than its session")
+        if at is not None:
+            _message_id(at)
+        plan = SessionPlan(self.settings, new_id, self.user_id)
+        op = fork.fork(self.settings.layout, self._write(token, key), new_id, at)
+        return plan, op
+
+    def set_title(self, title: str | None, key: str | None) -> Op[bool]:
+        """The operation behind `Session.set_title`."""
+        text = "" if title is None else title
+        if not isinstance(text, str) or len(text) > MAX_TITLE_CHARS:
+            raise ConfigurationError(
+                f"a title must be text of at most {MAX_TITLE_CHARS:,} characters, or None"
+            )
+        _encodable(text, "title")
+        return session.set_title(self._new(key), text)
+
+    def clear(self, key: str | None) -> Op[int]:
         """The operation behind `Session.clear`."""
-        return write.clear(self.keys, token=_fresh().text)
+        return write.clear(self._new(key))
 
-    def expire(self, ttl: timedelta | float) -> Op[bool]:
+    def expire(self, ttl: timedelta | float, key: str | None) -> Op[bool]:
         """The operation behind `Session.expire`."""
         ttl_ms = ttl_to_ms(ttl)
         if ttl_ms is None:
             raise InvalidTTL("expire() needs a ttl; persist() removes a running one")
-        return write.expire(self.keys, ttl_ms, token=_fresh().text)
+        return write.expire(self._new(key), ttl_ms)
 
-    def persist(self) -> Op[bool]:
+    def persist(self, key: str | None) -> Op[bool]:
         """The operation behind `Session.persist`."""
-        return write.expire(self.keys, "persist", token=_fresh().text)
+        return write.expire(self._new(key), "persist")
 
-    def touch(self) -> Op[bool]:
+    def touch(self, key: str | None) -> Op[bool]:
         """The operation behind `Session.touch`."""
-        return write.expire(self.keys, self.ttl_ms, token=_fresh().text, activity=True)
+        return write.expire(self._new(key), self.settings.ttl_ms, activity=True)
 
     def info(self) -> Op[session.SessionInfo]:
         """The operation behind `Session.info`."""
         return session.info(self.keys)
+
+    def _reading(self, op: Op[T]) -> Op[T]:
+        if self.settings.ttl_mode != "on_read" or self.settings.ttl_ms is None:
+            return op
+        return write.renewed(op, self.keys, self.settings.ttl_ms)
+
+    def _new(self, key: str | None) -> Write:
+        return self._write(self._token(key, _now_ms()), key)
+
+    def _write(self, token: _ids.Token, key: str | None) -> Write:
+        return Write(
+            self.keys,
+            token.text,
+            self.settings.ttl_ms,
+            self.settings.ttl_mode == "fixed",
+            key or token.text,
+            key is not None,
+        )
 
     def _token(self, key: str | None, now: int) -> _ids.Token:
         if key is None:
             return _ids.fresh(now, os.urandom(8))
         if not isinstance(key, str) or not key:
             raise ConfigurationError("an idempotency_key must be text and not empty")
-        try:
-            return _ids.from_key(key, self.keys.log)
-        except UnicodeEncodeError:
-            raise ConfigurationError("the idempotency_key holds a lone surrogate") from None
+        _encodable(key, "idempotency_key")
+        return _ids.from_key(key, self.keys.log)
+
+    def _neighbour(self, token: _ids.Token) -> str:
+        """A new session's id that follows from the token, in this session's bucket.
+
+        Some 256 are tried: 0.3 ms, for a copy that never leaves its slot.
+        """
+        bucket = keys.bucket(self.keys.member)
+        candidates = (token.message_id(index) for index in range(1 << 16))
+        return next(one for one in candidates if keys.bucket(one.encode()) == bucket)
+
+
+class ListingPlan:
+    """The operations behind a listing of sessions.
+
+    Args:
+        settings: of the memory.
+        user_id: only sessions of this user.
+
+    Raises:
+        InvalidSessionId: the user id is not usable.
+    """
+
+    def __init__(self, settings: Settings, user_id: str | None) -> None:
+        self._layout = settings.layout
+        self._user_id = None if user_id is None else keys.check_id(user_id, "user id").decode()
+
+    def page(self, limit: int, cursor: str | None) -> Op[catalogue.SessionPage]:
+        """The operation behind `Sessions.page`."""
+        if type(limit) is not int or not 0 < limit <= catalogue.MAX_PAGE:
+            raise ConfigurationError(
+                f"limit must be a whole number from 1 to {catalogue.MAX_PAGE:,}"
+            )
+        return catalogue.page(self._layout, self._user_id, limit=limit, cursor=cursor)
 
 
 def _append(
@@ -225,12 +264,22 @@ def _limit(value: object, name: str) -> int:
     return value
 
 
-def _fresh() -> _ids.Token:
-    return _ids.fresh(_now_ms(), os.urandom(8))
+def _message_id(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ConfigurationError("a message id must be text and not empty")
+    _encodable(value, "message id")
+    return value
+
+
+def _encodable(text: str, name: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"the {name} holds a lone surrogate") from None
 
 
 def _random_id() -> str:
-    return _fresh().message_id(0)
+    return _ids.fresh(_now_ms(), os.urandom(8)).message_id(0)
 
 
 def _now_ms() -> int:

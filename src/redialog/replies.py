@@ -6,9 +6,12 @@ place only, and so that an error reply becomes the same typed error everywhere.
 
 from __future__ import annotations
 
+import math
+
 from redialog.effect import CommandError, Reply
 from redialog.errors import (
     AuthError,
+    Conflict,
     CrossSlot,
     DataError,
     OutOfMemory,
@@ -17,6 +20,7 @@ from redialog.errors import (
     ReadOnly,
     RedialogError,
     ServerError,
+    SessionExists,
     UnknownVersion,
     WrongType,
 )
@@ -26,8 +30,32 @@ _SERVER_ERRORS: dict[str, tuple[type[ServerError], str]] = {
     "READONLY": (ReadOnly, "the server is a read-only replica; connect to the primary"),
     "NOPERM": (PermissionDenied, "the ACL user may not run a command or touch a key"),
     "CROSSSLOT": (CrossSlot, "the keys of one call lie in different slots"),
+    "MISCONF": (
+        ServerError,
+        "the server cannot write to its disk (MISCONF), so it takes no writes: free space there",
+    ),
 }
 
+
+# What our own scripts refuse.
+_REFUSALS: dict[str, tuple[type[RedialogError], str]] = {
+    "OWNER": (
+        OwnerMismatch,
+        "the session under {} belongs to another user; nothing was changed",
+    ),
+    "VERSION": (
+        UnknownVersion,
+        "the session under {} has a layout of a newer redialog; upgrade",
+    ),
+    "CHANGED": (
+        Conflict,
+        "a message of the session under {} was changed by somebody else meanwhile; read it again",
+    ),
+    "EXISTS": (
+        SessionExists,
+        "there is a session under {} already; nothing was changed. Use another id",
+    ),
+}
 
 # A script reports what its user may not do as a plain error: Redis 7.0, and 7.2 with Valkey.
 _ACL_IN_SCRIPT = ("The user executing the script can't", "ACL failure in script")
@@ -51,19 +79,15 @@ def error(reply: CommandError, key: bytes) -> RedialogError:
         code = "NOPERM"
     if code in _SERVER_ERRORS:
         kind, text = _SERVER_ERRORS[code]
-        return kind(f"{text} (session key {shown!r})", code=code)
+        fields: dict[str, object] = {"retryable": True} if code in _PASSING else {}
+        return kind(f"{text} (session key {shown!r})", code=code, **fields)
     if code == "WRONGTYPE":
         return wrong_type(shown)
-    if code == "OWNER":
-        return OwnerMismatch(
-            f"the session under {shown!r} belongs to another user; nothing was stored", key=shown
-        )
-    if code == "VERSION":
-        return UnknownVersion(
-            f"the session under {shown!r} has a layout of a newer redialog; upgrade", key=shown
-        )
     if code in ("NOAUTH", "WRONGPASS"):
         return AuthError("the server asks for a password", address="")
+    if code in _REFUSALS:
+        refusal, text = _REFUSALS[code]
+        return refusal(text.format(repr(shown)), key=shown)
     return ServerError(
         f"the server refused a command with {code} (session key {shown!r})",
         code=code,
@@ -129,7 +153,7 @@ def optional_texts(reply: Reply) -> list[bytes | None]:
 
 def score(reply: Reply) -> int | None:
     """A sorted set's score: text in RESP2, a float in RESP3."""
-    return None if reply is None else int(float(reply))
+    return None if reply is None else _whole(reply)
 
 
 def scored(reply: Reply) -> list[tuple[bytes, int]]:
@@ -137,4 +161,12 @@ def scored(reply: Reply) -> list[tuple[bytes, int]]:
     flat: list[Reply] = []
     for item in reply:
         flat.extend(item if isinstance(item, list | tuple) else [item])
-    return [(text(m), int(float(s))) for m, s in zip(flat[::2], flat[1::2], strict=True)]
+    return [(text(m), _whole(s)) for m, s in zip(flat[::2], flat[1::2], strict=True)]
+
+
+def _whole(number: Reply) -> int:
+    value = float(number)
+    if math.isinf(value):
+        # Only another client can have left it. Beyond every time, so it stands at its end.
+        return (1 << 63) if value > 0 else -(1 << 63)
+    return int(value)

@@ -69,16 +69,32 @@ def newest_messages(messages: Sequence[Message], count: int, *, whole: bool) -> 
         return 0
     if len(messages) < count:
         return None
-    start = len(messages) - count
+    return cut_at(messages, len(messages) - count, begins=whole, ends=True)
+
+
+def cut_at(messages: Sequence[Message], start: int, *, begins: bool, ends: bool) -> int | None:
+    """Where a conversation can be cut so that no more than what follows ``start`` is left.
+
+    Args:
+        messages: a part of the conversation.
+        start: the index there of the oldest message that may be left.
+        begins: whether the part begins with the conversation's first message.
+        ends: whether it ends with the newest.
+
+    Returns:
+        An index, at ``start`` or later; that of the newest group's first message where nothing
+        but its results follow. None where a larger part is needed to know.
+    """
     first = start
     while first < len(messages) and messages[first].role == "tool":
         first += 1
     if first < len(messages):
         return first
-    # Nothing but results: the window is their group, from its call on.
+    if not ends:
+        return None
     group = start
     while group > 0 and messages[group].role == "tool":
         group -= 1
-    if messages[group].role == "tool" and not whole:
+    if messages[group].role == "tool" and not begins:
         return None
     return group if messages[group].tool_calls else start

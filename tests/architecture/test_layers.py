@@ -14,11 +14,11 @@ from tests.architecture.tools import MODULES, imported_modules, imports, parsed
 LAYERS: list[tuple[str, ...]] = [
     # domain: pure values
     ("errors", "_version"),
-    ("_json", "elements", "keys", "_ids"),
+    ("_json", "_places", "elements", "keys", "_ids"),
     ("toolcalls",),
     ("_checks", "_calls"),
     ("messages",),
-    ("codec", "turns"),
+    ("codec", "turns", "settings"),
     # vocabulary
     ("effect",),
     ("replies", "scripts"),

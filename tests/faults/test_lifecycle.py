@@ -1,15 +1,14 @@
-"""The life of a memory: servers that come back, close, forks, event loops and Ctrl-C."""
+"""The life of a memory: servers that come back, close and Ctrl-C."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import threading
 
 import pytest
 
-from redialog import AsyncChatMemory, ChatMemory, Closed, Message, TransportError, WrongEventLoop
+from redialog import ChatMemory, Closed, Message, TransportError
 from tests.faults.conftest import Connect
 from tests.support.proxy import FaultProxy
 from tests.support.servers import Server
@@ -40,42 +39,6 @@ def test_after_close_every_call_says_so(connect: Connect, server: Server) -> Non
             call()
     with pytest.raises(Closed):
         list(chat.iter_messages())
-
-
-def test_a_second_event_loop_is_refused(server: Server) -> None:
-    """An asynchronous memory belongs to the loop that it first ran in."""
-    memory = AsyncChatMemory.from_url(server.url)
-    asyncio.run(_ping_and_keep(memory))
-    with pytest.raises(WrongEventLoop):
-        asyncio.run(memory.ping())
-
-
-async def _ping_and_keep(memory: AsyncChatMemory) -> None:
-    await memory.ping()
-    client = memory._transport._client  # type: ignore[attr-defined]
-    await client.connection_pool.disconnect()
-
-
-def test_a_forked_child_uses_connections_of_its_own(server: Server) -> None:
-    """Parent and child write at once over an inherited memory, and nothing is mixed up."""
-    memory = ChatMemory.from_url(server.url)
-    memory.session("parent").append(Message.user("0"))
-    child = os.fork()
-    if child == 0:
-        try:
-            for number in range(50):
-                memory.session("child").append(Message.user(str(number)))
-            memory.close()
-            os._exit(0)
-        except BaseException:
-            os._exit(1)
-    for number in range(1, 50):
-        memory.session("parent").append(Message.user(str(number)))
-    assert os.waitpid(child, 0)[1] == 0
-    for name in ("parent", "child"):
-        found = [message.text for message in memory.session(name).messages()]
-        assert found == [str(number) for number in range(50)]
-    memory.close()
 
 
 def test_an_interrupted_call_leaves_no_reply_behind(server: Server) -> None:

@@ -4,83 +4,191 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Literal
+from typing import Literal, TypeAlias
+
+import msgspec
 
 from redialog import replies, scripts
 from redialog.effect import Argument, Batch, Command, CommandError, Op, Reply
-from redialog.errors import TransportError
+from redialog.errors import IdempotencyMismatch, TransportError
 from redialog.keys import SessionKeys
 
 TOKEN_TTL_MS = 60_000
 """How long an operation's token lives. The driver stops resending long before."""
 
-Call = tuple[str, Sequence[bytes], Sequence[Argument]]
+RESTARTS = 5
+"""How often an operation begins anew where somebody else changed what it had read."""
+
+DONE, SEEN, FULL, GONE = 0, 1, 2, 3
+"""The first item of a script's answer: done; done before, under the same token; the log is at its
+cap; what was staged is no longer there."""
 
 
-def call(*calls: Call, resend_key: str | None = None) -> Op[list[Reply]]:
-    """Runs scripts in one batch, loading them where the server does not know them.
+class Write(msgspec.Struct, frozen=True):
+    """What all mutations of a session have in common.
+
+    Attributes:
+        keys: of the session.
+        token: of the operation.
+        ttl_ms: the TTL that the session gets; None leaves a running one alone.
+        fixed: whether a running one is left alone all the same.
+        resend_key: the idempotency key that stands for the token.
+        resent: whether the application named the token: it may have been used before.
+    """
+
+    keys: SessionKeys
+    token: str
+    ttl_ms: int | None = None
+    fixed: bool = False
+    resend_key: str | None = None
+    resent: bool = False
+
+    @property
+    def ttl(self) -> tuple[Argument, Argument]:
+        """The two arguments of scripts: the TTL, and whether a running one stays."""
+        return ("" if self.ttl_ms is None else self.ttl_ms, "1" if self.fixed else "")
+
+    @property
+    def owner(self) -> bytes:
+        """The user that the handle names, or nothing."""
+        return self.keys.owner or b""
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A call of a script: its name, keys and arguments."""
+
+    name: str
+    keys: Sequence[bytes]
+    args: Sequence[Argument]
+
+    def by_digest(self) -> Command:
+        """The short form, for a server that knows the script."""
+        return (b"EVALSHA", scripts.get(self.name).sha, len(self.keys), *self.keys, *self.args)
+
+    def by_text(self) -> Command:
+        """The form that teaches it."""
+        return (b"EVAL", scripts.get(self.name).body, len(self.keys), *self.keys, *self.args)
+
+
+Item: TypeAlias = "Call | Command"
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What a mutation's script answered.
+
+    Attributes:
+        code: one of `DONE`, `SEEN`, `FULL`, `GONE`.
+        answer: of the first time, where the token was seen.
+        reads: replies of the reads that travelled with it.
+    """
+
+    code: int
+    answer: bytes
+    reads: list[Reply] = []
+
+
+def call(*items: Item, writes: bool = True, resend_key: str | None = None) -> Op[list[Reply]]:
+    """Runs scripts and plain commands in one batch, loading the scripts where need be.
 
     Args:
-        *calls: name, keys and arguments of each.
+        *items: in their order. Where a script is missing, all run again: scripts have left their
+            token or can be repeated.
+        writes: whether any of them publishes a change.
         resend_key: as in `Batch`.
 
     Cost: 1 round trip; 2 after a restart or SCRIPT FLUSH of the server.
     """
-    commands = tuple(_evalsha(*one) for one in calls)
-    answers = yield Batch(commands, writes=True, resend_key=resend_key)
+    commands = tuple(item.by_digest() if isinstance(item, Call) else item for item in items)
+    answers = yield Batch(commands, writes=writes, resend_key=resend_key)
     if any(isinstance(answer, CommandError) and answer.code == "NOSCRIPT" for answer in answers):
-        # All of them again: those that ran have left their token or can be repeated.
-        commands = tuple(_eval(*one) for one in calls)
-        answers = yield Batch(commands, writes=True, resend_key=resend_key)
+        commands = tuple(item.by_text() if isinstance(item, Call) else item for item in items)
+        answers = yield Batch(commands, writes=writes, resend_key=resend_key)
     return list(answers)
 
 
 def mutate(
     name: str,
-    keys: SessionKeys,
-    token: str,
+    write: Write,
     args: Sequence[Argument],
     *,
     noted: Literal["always", "known"] | None = None,
-    resend_key: str | None = None,
-) -> Op[bytes]:
+    stage: bytes | None = None,
+    before: Sequence[Call] = (),
+    reads: Sequence[Command] = (),
+) -> Op[Outcome]:
     """Runs the one script of a mutation on a session's keys.
 
     Args:
         name: of the script.
-        keys: of the session.
-        token: of the operation.
+        write: the session and the token.
         args: the script's.
         noted: whether a catalogue that lies in another slot is told of it: ``always``, or only
             where it knows the session.
-        resend_key: as in `Batch`.
-
-    Returns:
-        The script's answer; of the first time, where its token was seen before.
+        stage: a further key of the script.
+        before: calls that travel ahead; their answers do not matter.
+        reads: commands that travel behind.
 
     Raises:
         RedialogError: the server refused it; nothing was changed.
 
-    Cost: 1 round trip.
+    Cost: 1 round trip; 2 where the session has an owner whom the handle does not name.
     """
-    touched = [keys.log, keys.meta, keys.op(token)]
+    keys = write.keys
+    touched = [keys.log, keys.meta, keys.op(write.token), *([] if stage is None else [stage])]
+    ahead = list(before)
     if keys.together:
-        [reply] = yield from call(
-            (name, [*touched, *keys.catalogue()], args), resend_key=resend_key
-        )
-    elif noted is None:
-        [reply] = yield from call((name, touched, args), resend_key=resend_key)
-    else:
+        touched += keys.catalogue()
+    elif noted is not None:
         # What the note answers does not matter: where it fails, the write stands, and the next
         # write of the session notes it again.
-        note = ("note", keys.catalogue(), [keys.member, "XX" if noted == "known" else ""])
-        [_, reply] = yield from call(note, (name, touched, args), resend_key=resend_key)
+        only = "XX" if noted == "known" else ""
+        ahead.append(Call("note", keys.catalogue(), [keys.member, only]))
+    answers = yield from call(
+        *ahead, Call(name, touched, args), *reads, resend_key=write.resend_key
+    )
+    reply, found = answers[len(ahead)], answers[len(ahead) + 1 :]
     if isinstance(reply, CommandError) and reply.code == "WRONGTYPE":
         yield from _name_culprit(keys)
     if noted and isinstance(reply, CommandError) and reply.code == "OWNER":
         yield from _take_back_note(keys)
-    _, answer = replies.checked(reply, keys.log)
-    return replies.text(answer)
+    code, answer, *rest = replies.checked(reply, keys.log)
+    owner = replies.text(rest[0]) if rest else b""
+    if noted and owner and keys.owner is None and answer not in (b"0", "0"):
+        # The write stands, whatever becomes of this; the owner's next write notes it again.
+        with suppress(TransportError):
+            yield from call(Call("note", [keys.of_user(owner)], [keys.member, ""]))
+    return Outcome(replies.integer(code), replies.text(answer), found)
+
+
+def seen(write: Write) -> Op[bytes | None]:
+    """What the operation answered under this token, where the application may have used it.
+
+    Cost: 1 round trip where the application named the token, else none.
+    """
+    if not write.resent:
+        return None
+    [reply] = yield Batch(((b"GET", write.keys.op(write.token)),))
+    answer = replies.checked(reply, write.keys.log)
+    return None if answer is None else replies.text(answer)
+
+
+def mismatch() -> IdempotencyMismatch:
+    """The error for a token that was used for something else."""
+    return IdempotencyMismatch(
+        "this idempotency key was used for something else within the last minute; nothing was "
+        "done. Use a new key for each call",
+    )
+
+
+def flag(outcome: Outcome) -> bool:
+    """An answer that is a yes or a no.
+
+    Raises:
+        IdempotencyMismatch: it is neither: the token was used for something else.
+    """
+    if outcome.answer not in (b"0", b"1"):
+        raise mismatch()
+    return outcome.answer == b"1"
 
 
 def _take_back_note(keys: SessionKeys) -> Op[None]:
@@ -101,11 +209,3 @@ def _name_culprit(keys: SessionKeys) -> Op[None]:
             kind = replies.text(reply)
             if kind not in (b"none", expected[key]):
                 raise replies.wrong_type(key.decode("utf-8", "backslashreplace"), kind.decode())
-
-
-def _evalsha(name: str, keys: Sequence[bytes], args: Sequence[Argument]) -> Command:
-    return (b"EVALSHA", scripts.get(name).sha, len(keys), *keys, *args)
-
-
-def _eval(name: str, keys: Sequence[bytes], args: Sequence[Argument]) -> Command:
-    return (b"EVAL", scripts.get(name).body, len(keys), *keys, *args)

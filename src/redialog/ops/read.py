@@ -14,13 +14,12 @@ from redialog import codec, replies, turns
 from redialog.effect import Batch, Op
 from redialog.errors import Conflict
 from redialog.messages import Message
+from redialog.ops._scripts import RESTARTS
 
 PAGE_ELEMENTS = 1000
 PAGE_BYTES = 4 << 20
 FIRST_PAGE = 100
 """The first page of a read is smaller: how large the elements are is known only after it."""
-
-_RESTARTS = 5
 
 
 def count(log: bytes) -> Op[int]:
@@ -32,8 +31,17 @@ def count(log: bytes) -> Op[int]:
     return replies.integer(replies.checked(reply, log))
 
 
-def window_of_messages(log: bytes, limit: int, *, strict: bool) -> Op[list[Message]]:
+def window_of_messages(
+    log: bytes, limit: int, *, strict: bool, foreign: bool = False
+) -> Op[list[Message]]:
     """The newest messages, at most ``limit``, cut between groups; oldest first.
+
+    Args:
+        log: of the session.
+        limit: how many.
+        strict: raise where one of them is damaged.
+        foreign: whether messages without an id are likely there; the id that they get tells their
+            place from the oldest, which must be asked for.
 
     Cost: 1 round trip for up to 99 messages; grows with ``limit``, not with the session.
     """
@@ -41,10 +49,12 @@ def window_of_messages(log: bytes, limit: int, *, strict: bool) -> Op[list[Messa
         return []
     # One more than wanted: a conversation that is no longer than the window is not cut at all.
     cut = _Cut(lambda found, whole: turns.newest_messages(found, limit, whole=whole), limit + 1)
-    return (yield from _window(log, cut, strict=strict))
+    return (yield from _window(log, cut, strict, foreign))
 
 
-def window_of_turns(log: bytes, limit: int, *, strict: bool) -> Op[list[Message]]:
+def window_of_turns(
+    log: bytes, limit: int, *, strict: bool, foreign: bool = False
+) -> Op[list[Message]]:
     """The newest ``limit`` turns, whole; oldest first.
 
     Where the session has no more turns than that, its preamble comes with them.
@@ -56,7 +66,7 @@ def window_of_turns(log: bytes, limit: int, *, strict: bool) -> Op[list[Message]
         return []
     # Turns of a question and an answer, and the turn before, which shows where the first starts.
     cut = _Cut(lambda found, whole: turns.newest_turns(found, limit, whole=whole), 2 * limit + 2)
-    return (yield from _window(log, cut, strict=strict))
+    return (yield from _window(log, cut, strict, foreign))
 
 
 class _Cut(msgspec.Struct):
@@ -66,29 +76,34 @@ class _Cut(msgspec.Struct):
     guess: int
 
 
-def _window(log: bytes, cut: _Cut, *, strict: bool) -> Op[list[Message]]:
+def _window(log: bytes, cut: _Cut, strict: bool, foreign: bool) -> Op[list[Message]]:
     size = min(cut.guess, FIRST_PAGE)
-    [reply] = yield Batch(((b"LRANGE", log, 0, size - 1),))
-    newest_first = replies.texts(replies.checked(reply, log))
-    found = _decoded(log, newest_first)
-    first = cut.start(found, len(newest_first) < size)
-    for _ in range(_RESTARTS):
-        if first is not None:
+    if foreign:
+        found, first = yield from _numbered_window(log, cut, size)
+    else:
+        [reply] = yield Batch(((b"LRANGE", log, 0, size - 1),))
+        page = replies.texts(replies.checked(reply, log))
+        found = _decoded(log, page)
+        first = cut.start(found, len(page) < size)
+        if first is None:
+            size = _next_size(page, max(4 * size, cut.guess))
+    for _ in range(RESTARTS):
+        if first is not None and all(message.id is not None for message in found[first:]):
             break
-        size = _next_size(newest_first, max(4 * size, cut.guess))
-        found, first = yield from _long_window(log, cut, size)
+        found, first = yield from _numbered_window(log, cut, size)
     if first is None:
-        raise _changed(log)
+        raise changed(log)
     window = found[first:]
     _raise_where_damaged(window, strict)
     return window
 
 
-def _long_window(log: bytes, cut: _Cut, size: int) -> Op[tuple[list[Message], int | None]]:
-    """A window that takes more than one page: where it starts, or None where it has to be redone.
+def _numbered_window(log: bytes, cut: _Cut, size: int) -> Op[tuple[list[Message], int | None]]:
+    """A window whose places from the oldest are known: where it starts, or None for another try.
 
-    The first page comes with the length before and after it: where they agree, the positions from
-    the oldest are known, and appends do not change those.
+    The first page comes with the length before and after it: where they agree, the places are
+    known, and appends do not change those. They are needed for a window of more than one page, and
+    for the ids of messages that have none.
     """
     length = (b"LLEN", log)
     before, reply, after = yield Batch((length, (b"LRANGE", log, 0, size - 1), length))
@@ -96,7 +111,7 @@ def _long_window(log: bytes, cut: _Cut, size: int) -> Op[tuple[list[Message], in
         return [], None
     total = replies.integer(after)
     page = replies.texts(replies.checked(reply, log))
-    found = _decoded(log, page)
+    found = _decoded(log, page, total)
     while (first := cut.start(found, len(found) == total)) is None:
         # With the last element of the page before, which must still be there.
         oldest = -(total - len(found)) - 1
@@ -106,14 +121,17 @@ def _long_window(log: bytes, cut: _Cut, size: int) -> Op[tuple[list[Message], in
         if len(chunk) < 2 or chunk[0] != page[-1]:  # noqa: PLR2004
             return [], None
         page = chunk[1:]
-        found = _decoded(log, page, len(found)) + found
+        found = _decoded(log, page, total - len(found)) + found
     return found, first
 
 
-def _decoded(log: bytes, newest_first: Sequence[bytes], start: int = 0) -> list[Message]:
-    """The messages of a page, oldest first; ``start`` is the index of its newest."""
-    positions = range(start, start + len(newest_first))
-    return codec.decode_many(newest_first[::-1], key=_shown(log), positions=positions[::-1])
+def _decoded(log: bytes, newest_first: Sequence[bytes], total: int | None = None) -> list[Message]:
+    """The messages of a page, oldest first; ``total`` counts its newest and all that are older."""
+    size = len(newest_first)
+    positions = range(size - 1, -1, -1)
+    if total is not None:
+        positions = range(-(total - size) - 1, -total - 1, -1)
+    return codec.decode_many(newest_first[::-1], key=_shown(log), positions=positions)
 
 
 class Cursor(msgspec.Struct, frozen=True):
@@ -137,8 +155,22 @@ class Page(msgspec.Struct, frozen=True):
     next: Cursor | None
 
 
-def page(log: bytes, cursor: Cursor, *, strict: bool) -> Op[Page]:
-    """The next page of a full read.
+class RawPage(msgspec.Struct, frozen=True):
+    """The same, undecoded.
+
+    Attributes:
+        elements: oldest first.
+        start: how many older ones there are.
+        next: the cursor of the next page.
+    """
+
+    elements: list[bytes]
+    start: int
+    next: Cursor | None
+
+
+def raw_page(log: bytes, cursor: Cursor) -> Op[RawPage]:
+    """The next elements of a log, oldest first.
 
     Raises:
         Conflict: the session was cleared or cut since the page before.
@@ -151,17 +183,24 @@ def page(log: bytes, cursor: Cursor, *, strict: bool) -> Op[Page]:
     oldest_first = replies.texts(replies.checked(reply, log))[::-1]
     if overlap:
         if not oldest_first or oldest_first[0] != cursor.last:
-            raise _changed(log)
+            raise changed(log)
         del oldest_first[0]
-    # Counted from the oldest, as LINDEX takes it: appends do not change it.
-    first = -(cursor.done + 1)
-    positions = range(first, first - len(oldest_first), -1)
-    messages = codec.decode_many(oldest_first, key=_shown(log), positions=positions)
-    _raise_where_damaged(messages, strict)
     if len(oldest_first) < cursor.size:
-        return Page(messages, None)
-    done = cursor.done + len(oldest_first)
-    return Page(messages, Cursor(done, oldest_first[-1], _next_size(oldest_first, PAGE_ELEMENTS)))
+        return RawPage(oldest_first, cursor.done, None)
+    size = _next_size(oldest_first, PAGE_ELEMENTS)
+    following = Cursor(cursor.done + len(oldest_first), oldest_first[-1], size)
+    return RawPage(oldest_first, cursor.done, following)
+
+
+def page(log: bytes, cursor: Cursor, *, strict: bool) -> Op[Page]:
+    """The next page of a full read; as `raw_page`, decoded."""
+    found = yield from raw_page(log, cursor)
+    # Counted from the oldest, as LINDEX takes it: appends do not change it.
+    first = -(found.start + 1)
+    positions = range(first, first - len(found.elements), -1)
+    messages = codec.decode_many(found.elements, key=_shown(log), positions=positions)
+    _raise_where_damaged(messages, strict)
+    return Page(messages, found.next)
 
 
 def everything(log: bytes, *, strict: bool) -> Op[list[Message]]:
@@ -172,7 +211,7 @@ def everything(log: bytes, *, strict: bool) -> Op[list[Message]]:
 
     Cost: 1 round trip for up to 99 messages, then 1 for each 1,000 or 4 MB.
     """
-    for _ in range(_RESTARTS):
+    for _ in range(RESTARTS):
         messages: list[Message] = []
         cursor: Cursor | None = Cursor()
         try:
@@ -183,7 +222,7 @@ def everything(log: bytes, *, strict: bool) -> Op[list[Message]]:
         except Conflict:
             continue
         return messages
-    raise _changed(log)
+    raise changed(log)
 
 
 def _next_size(elements: Sequence[bytes], wanted: int) -> int:
@@ -199,7 +238,8 @@ def _raise_where_damaged(messages: Sequence[Message], strict: bool) -> None:
                 raise message.damage
 
 
-def _changed(log: bytes) -> Conflict:
+def changed(log: bytes) -> Conflict:
+    """The error for a session that shrank while it was read."""
     return Conflict(
         f"the session under {_shown(log)!r} was cleared or cut while it was read; read it again"
     )

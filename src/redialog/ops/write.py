@@ -1,62 +1,19 @@
-"""Operations that change a session. Each is one script call: all of it happens, or nothing."""
+"""Operations that change a session as a whole. Each is one script call: all of it, or nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Literal
 
-from redialog.effect import Argument, Op
-from redialog.errors import IdempotencyMismatch, TransportError
+from redialog import replies
+from redialog.effect import CommandError, Op, T
+from redialog.errors import TransportError
 from redialog.keys import SessionKeys
-from redialog.ops._scripts import TOKEN_TTL_MS, call, mutate
+from redialog.ops._scripts import TOKEN_TTL_MS, Call, Write, call, flag, mismatch, mutate
 
 
-def append(
-    keys: SessionKeys,
-    elements: Sequence[bytes],
-    *,
-    token: str,
-    digest: str,
-    at: int,
-    ttl_ms: int | None,
-    resend_key: str | None = None,
-) -> Op[int]:
-    """Adds messages at the new end of a session, exactly once for a token.
-
-    Args:
-        keys: of the session.
-        elements: stored messages, oldest first; at least one.
-        token: of this operation.
-        digest: of what the elements say, to notice a token that is used for something else.
-        at: when they were made, ms since the epoch.
-        ttl_ms: the TTL that the session gets; None leaves a running one alone.
-        resend_key: the idempotency key that stands for the token.
-
-    Returns:
-        When they were made; of the first time, where the append was sent again.
-
-    Raises:
-        IdempotencyMismatch: the token was used for other messages.
-        RedialogError: the server refused the write; nothing was stored.
-
-    Cost: 1 round trip; grows with the elements, not with the session.
-    """
-    ttl = b"" if ttl_ms is None else ttl_ms
-    head: list[Argument] = [f"{digest}:{at}", TOKEN_TTL_MS, ttl, keys.owner or b"", keys.member]
-    args = [*head, *elements]
-    answer = yield from mutate("append", keys, token, args, noted="always", resend_key=resend_key)
-    written, _, written_at = answer.decode().partition(":")
-    if written != digest:
-        raise IdempotencyMismatch(
-            "this idempotency key was used for other messages within the last minute; nothing was "
-            "stored. Use a new key for each append",
-        )
-    return int(written_at)
-
-
-def clear(keys: SessionKeys, *, token: str) -> Op[int]:
-    """Deletes a session with all that belongs to it.
+def clear(write: Write) -> Op[int]:
+    """Deletes a session with all that belongs to it, exactly once for a token.
 
     Returns:
         How many messages it had.
@@ -64,27 +21,40 @@ def clear(keys: SessionKeys, *, token: str) -> Op[int]:
     Raises:
         RedialogError: the server refused it; nothing was deleted.
 
-    Cost: 1 round trip, 2 in a shared layout; the memory is freed in the background.
+    Cost: 1 round trip; 2 in a shared layout, or where the session has an owner whom the handle
+    does not name. The memory is freed in the background.
     """
-    answer = yield from mutate("clear", keys, token, [keys.member, TOKEN_TTL_MS, keys.owner or b""])
-    length, _, cleared_at = answer.partition(b":")
-    if not keys.together:
+    keys = write.keys
+    outcome = yield from mutate("clear", write, [keys.member, TOKEN_TTL_MS, write.owner])
+    length, cleared_at, owner = _cleared(outcome.answer)
+    entries = [] if keys.together else keys.catalogue()
+    if owner and keys.owner is None:
+        entries.append(keys.of_user(owner))
+    if entries:
         # The session is gone. A crash before this, or no answer to it, leaves an entry without a
         # session, which a listing drops.
         with suppress(TransportError):
-            yield from call(("forget", keys.catalogue(), [keys.member, cleared_at]))
-    return int(length)
+            yield from call(Call("forget", entries, [keys.member, cleared_at]))
+    return length
+
+
+def _cleared(answer: bytes) -> tuple[int, int, bytes]:
+    length, _, rest = answer.partition(b":")
+    at, sep, owner = rest.partition(b":")
+    # An append's token says two things, a digest that can be all digits, and a time.
+    if not (sep and length.isdigit() and at.isdigit()):
+        raise mismatch()
+    return int(length), int(at), owner
 
 
 def expire(
-    keys: SessionKeys, ttl: int | Literal["persist"] | None, *, token: str, activity: bool = False
+    write: Write, ttl: int | Literal["persist"] | None, *, activity: bool = False
 ) -> Op[bool]:
-    """Sets or removes the TTL of a session.
+    """Sets, renews or removes the TTL of a session.
 
     Args:
-        keys: of the session.
+        write: the session and the token.
         ttl: milliseconds; ``persist`` removes a running one; None leaves it alone.
-        token: of this operation.
         activity: whether the catalogue notes it as activity.
 
     Returns:
@@ -95,7 +65,35 @@ def expire(
 
     Cost: 1 round trip.
     """
-    left = "" if ttl is None else ttl
-    args = [left, keys.member, TOKEN_TTL_MS, int(activity), keys.owner or b""]
-    answer = yield from mutate("expire", keys, token, args, noted="known" if activity else None)
-    return answer == b"1"
+    fixed = write.ttl[1] if activity else ""
+    args = ["" if ttl is None else ttl, write.keys.member, TOKEN_TTL_MS, int(activity)]
+    noted: Literal["known"] | None = "known" if activity else None
+    outcome = yield from mutate("expire", write, [*args, write.owner, fixed], noted=noted)
+    return flag(outcome)
+
+
+def renewed(op: Op[T], keys: SessionKeys, ttl_ms: int) -> Op[T]:
+    """A read that renews the session's TTL in its first round trip.
+
+    Args:
+        op: the read.
+        keys: of the session.
+        ttl_ms: the TTL; a session without messages gets none.
+
+    Raises:
+        RedialogError: as the read, or the TTL could not be set: what was read is withheld, since
+            the caller counts on the session's living on.
+
+    Cost: as the read.
+    """
+    try:
+        batch = next(op)
+        renew = Call("renew", [keys.log, keys.meta], [ttl_ms])
+        *answers, renewal = yield from call(*batch.commands, renew, writes=False)
+        while True:
+            if isinstance(renewal, CommandError) and renewal.code != "WRONGTYPE":
+                replies.checked(renewal, keys.log)
+            batch = op.send(answers)
+            answers = list((yield batch))
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]

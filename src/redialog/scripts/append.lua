@@ -9,89 +9,40 @@
 -- ARGV[1] written   "digest:at" of the elements, for the token
 -- ARGV[2] token_ttl milliseconds
 -- ARGV[3] ttl       milliseconds, or '' to leave a running one alone
--- ARGV[4] owner     user id, or ''
--- ARGV[5] member    the session in the catalogue
--- ARGV[6..] elements, oldest first
+-- ARGV[4] fixed     '1' where a running ttl is left alone, else ''
+-- ARGV[5] owner     user id, or ''
+-- ARGV[6] member    the session in the catalogue
+-- ARGV[7] cut       "cap" or "cap:spare:drop:length" (include/cap.lua), or ''
+-- ARGV[8] edge      the oldest element after the cut, or ''
+-- ARGV[9..] elements, oldest first
 --
--- Returns {0, written}, or {1, what was written the first time} where the token was seen.
+-- Returns {0, written, owner or ''}; {1, the same of the first time, owner} where the token was
+-- seen; {2, length} where the log is full and the cut is not given or no longer right.
 -- Errors: OWNER (the session is another user's), VERSION (a newer layout), WRONGTYPE, OOM,
--- READONLY. None of them leaves anything behind: Redis refuses the first write of a script where it
--- may not write, and that write is the token's; what can fail after it takes it back.
-
-local log, meta, op, sessions, user = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local ttl, owner, member = ARGV[3], ARGV[4], ARGV[5]
-local FIRST, CHUNK = 6, 1000
+-- READONLY. None of them leaves anything behind.
 
 -- include include/companions.lua
+-- include include/keeping.lua
+-- include include/cap.lua
+-- include include/landing.lua
 
-local kept, stale, problem = companions(log, meta, owner)
-local seen = redis.call('SET', op, ARGV[1], 'PX', ARGV[2], 'NX', 'GET')
-if seen then
-  return {1, seen}
-end
-local function refused(why)
-  redis.call('DEL', op)
-  return why
-end
+local FIRST, CHUNK = 9, 1000
 
-if problem then
-  return refused(problem)
-end
-
-local added, now = 0, 0
-if sessions then
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + (time[2] - time[2] % 1000) / 1000
-  if user then
-    local found = redis.pcall('ZSCORE', user, member)
-    if type(found) == 'table' and found.err then
-      return refused(found)
-    end
+return land({
+  log = KEYS[1], meta = KEYS[2], op = KEYS[3], sessions = KEYS[4], user = KEYS[5],
+  written = ARGV[1], token_ttl = ARGV[2], ttl = ARGV[3], fixed = ARGV[4],
+  owner = ARGV[5], member = ARGV[6], cut = ARGV[7], edge = ARGV[8],
+}, #ARGV - FIRST + 1, function()
+  if #ARGV <= CHUNK then
+    return redis.pcall('LPUSH', KEYS[1], unpack(ARGV, FIRST))
   end
-  added = redis.pcall('ZADD', sessions, now, member)
-  if type(added) == 'table' then
-    return refused(added)
-  end
-end
-local length
-if #ARGV <= CHUNK then
-  length = redis.pcall('LPUSH', log, unpack(ARGV, FIRST))
-else
   -- Lua cannot unpack thousands. Only the first push can fail: the others find a list.
+  local length
   for i = FIRST, #ARGV, CHUNK do
-    length = redis.pcall('LPUSH', log, unpack(ARGV, i, math.min(i + CHUNK - 1, #ARGV)))
+    length = redis.pcall('LPUSH', KEYS[1], unpack(ARGV, i, math.min(i + CHUNK - 1, #ARGV)))
     if type(length) == 'table' then
       break
     end
   end
-end
-if type(length) == 'table' then
-  if added == 1 then
-    redis.call('ZREM', sessions, member)
-  end
-  return refused(length)
-end
-if user then
-  redis.call('ZADD', user, now, member)
-end
-
-if stale then
-  redis.call('UNLINK', meta)
-end
-if owner ~= '' and (stale or not kept[3]) then
-  redis.call('HSET', meta, 'layout', LAYOUT, 'anchor', anchor(log), 'owner', owner)
-  kept[1] = LAYOUT
-  if ttl == '' then
-    local left = redis.call('PTTL', log)
-    if left > 0 then
-      redis.call('PEXPIRE', meta, left)
-    end
-  end
-end
-if ttl ~= '' then
-  redis.call('PEXPIRE', log, ttl)
-  if kept[1] then
-    redis.call('PEXPIRE', meta, ttl)
-  end
-end
-return {0, ARGV[1]}
+  return length
+end)

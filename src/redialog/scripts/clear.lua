@@ -4,8 +4,9 @@
 -- KEYS[5] user, absent without a user
 -- ARGV[1] member  ARGV[2] token_ttl, ms  ARGV[3] owner: user id, or ''
 --
--- Returns {0, "number of messages deleted:server's time, ms"}, or {1, the same of the first time}
--- where the token was seen: then nothing is deleted, so what was appended since stays.
+-- Returns {0, "number of messages deleted:server's time, ms:owner or nothing"}, or {1, the same of
+-- the first time} where the token was seen: then nothing is deleted, so what was appended since
+-- stays.
 -- Errors: OWNER (the session is another user's), VERSION, WRONGTYPE, before the first change.
 
 local log, meta, op, sessions, user = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -15,17 +16,17 @@ if seen then
   return {1, seen}
 end
 -- include include/companions.lua
+-- include include/keeping.lua
 
 local length = redis.call('LLEN', log)
-local _, _, problem = companions(log, meta, ARGV[3])
+local kept, stale, problem = companions(log, meta, ARGV[3])
 if problem then
   return problem
 end
 for _, key in ipairs({sessions, user}) do
   redis.call('ZSCORE', key, ARGV[1])
 end
-local time = redis.call('TIME')
-local answer = string.format('%d:%d', length, time[1] * 1000 + math.floor(time[2] / 1000))
+local answer = length .. ':' .. clock() .. ':' .. (not stale and kept[3] or '')
 redis.call('SET', op, answer, 'PX', ARGV[2])
 for _, key in ipairs({sessions, user}) do
   redis.call('ZREM', key, ARGV[1])

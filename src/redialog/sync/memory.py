@@ -1,29 +1,23 @@
-"""The blocking facade: `ChatMemory` and `Session`.
-
-What the methods do is in `redialog.plan` (arguments) and `redialog.ops` (Redis); here are their
-names and documentation. `redialog.aio` has the same for asyncio, and a test holds the two equal.
-"""
+"""`ChatMemory`: conversations on one Redis."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 from redialog import drive
-from redialog.effect import Op, Transport
-from redialog.messages import Message, MessageLike
-from redialog.ops import read
+from redialog.effect import Transport
+from redialog.ops import catalogue
 from redialog.ops import session as session_ops
-from redialog.ops.session import SessionInfo
-from redialog.plan import MAX_MESSAGE_BYTES, TTL, UNSET, SessionPlan, Settings, Unset, settings
+from redialog.plan import ListingPlan, SessionPlan
+from redialog.settings import MAX_MESSAGE_BYTES, TTL, UNSET, Settings, TTLMode, Unset, settings
+from redialog.sync.listing import Sessions
+from redialog.sync.session import Session
 
 if TYPE_CHECKING:
     import redis
-
-T = TypeVar("T")
 
 
 class ChatMemory:
@@ -48,6 +42,8 @@ class ChatMemory:
         namespace: str = "default",
         key_prefix: str | None = None,
         ttl: TTL = None,
+        ttl_mode: TTLMode = "sliding",
+        max_messages: int | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         config: Mapping[str, object] | None = None,
         **client_options: object,
@@ -61,7 +57,11 @@ class ChatMemory:
             namespace: separates applications that share a database.
             key_prefix: share sessions with LangChain in Python (``"message_store:"``) or with
                 LangChain in JavaScript, Flowise and n8n (``""``); None for the own layout.
-            ttl: of the sessions, renewed by each write: a timedelta or seconds; None for none.
+            ttl: of the sessions: a timedelta or seconds; None for none.
+            ttl_mode: what renews it: ``sliding`` each write, ``fixed`` nothing, ``on_read`` each
+                write and each reading of messages.
+            max_messages: how many messages a session holds: an append beyond removes the oldest,
+                but no system messages at the beginning, and no tool call without its results.
             max_message_bytes: limit of one stored message.
             config: options of redis-py, passed on unchanged.
             **client_options: the same as keywords, such as ``socket_timeout`` or ``ssl_ca_certs``.
@@ -74,7 +74,14 @@ class ChatMemory:
         """
         from redialog.transports import urls
 
-        made = settings(namespace, key_prefix, ttl, max_message_bytes)
+        made = settings(
+            namespace=namespace,
+            key_prefix=key_prefix,
+            ttl=ttl,
+            ttl_mode=ttl_mode,
+            max_messages=max_messages,
+            max_message_bytes=max_message_bytes,
+        )
         target = urls.resolve(url, os.environ)
         return cls(urls.open_redis(target, urls.merged(config, client_options)), made)
 
@@ -86,6 +93,8 @@ class ChatMemory:
         namespace: str = "default",
         key_prefix: str | None = None,
         ttl: TTL = None,
+        ttl_mode: TTLMode = "sliding",
+        max_messages: int | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> Self:
         """A memory on an application's own client, which it never closes.
@@ -95,6 +104,8 @@ class ChatMemory:
             namespace: as in `from_url`, like all further arguments.
             key_prefix: the same.
             ttl: the same.
+            ttl_mode: the same.
+            max_messages: the same.
             max_message_bytes: the same.
 
         Raises:
@@ -104,7 +115,14 @@ class ChatMemory:
         """
         from redialog.transports import clients
 
-        made = settings(namespace, key_prefix, ttl, max_message_bytes)
+        made = settings(
+            namespace=namespace,
+            key_prefix=key_prefix,
+            ttl=ttl,
+            ttl_mode=ttl_mode,
+            max_messages=max_messages,
+            max_message_bytes=max_message_bytes,
+        )
         return cls(clients.adopt_redis(client), made)
 
     def session(
@@ -113,6 +131,8 @@ class ChatMemory:
         *,
         user_id: str | None = None,
         ttl: TTL | Unset = UNSET,
+        ttl_mode: TTLMode | Unset = UNSET,
+        max_messages: int | Unset | None = UNSET,
     ) -> Session:
         """A handle of one session, which need not exist yet.
 
@@ -120,14 +140,31 @@ class ChatMemory:
             session_id: any text up to 16 KiB; None for a random id.
             user_id: whom the session belongs to; a write to another user's session is refused.
             ttl: of this session; not given: the memory's; None: this handle sets none.
+            ttl_mode: the same.
+            max_messages: the same; None: any number.
 
         Raises:
             InvalidSessionId: an id is not usable.
             InvalidTTL: the ttl is not.
+            ConfigurationError: another argument is not.
 
         Cost: no I/O.
         """
-        return Session(self._transport, SessionPlan(self._config, session_id, user_id, ttl))
+        config = self._config.of_session(ttl, ttl_mode, max_messages)
+        return Session(self._transport, SessionPlan(config, session_id, user_id))
+
+    def sessions(self, user_id: str | None = None) -> Sessions:
+        """The sessions there are, newest activity first: to iterate over, or a page at a time.
+
+        Args:
+            user_id: only sessions of this user.
+
+        Raises:
+            InvalidSessionId: the user id is not usable.
+
+        Cost: no I/O; see `Sessions`.
+        """
+        return Sessions(self._transport, ListingPlan(self._config, user_id))
 
     def latest_session_id(self, *, user_id: str | None = None) -> str | None:
         """The id of the session with the newest activity that is still there.
@@ -143,7 +180,7 @@ class ChatMemory:
 
         Cost: 2 round trips with 256 short reads; more where the newest sessions have expired.
         """
-        return drive.run(session_ops.latest(self._config.layout, user_id), self._transport)
+        return drive.run(catalogue.latest(self._config.layout, user_id), self._transport)
 
     def ping(self) -> None:
         """Checks that the server answers.
@@ -172,164 +209,3 @@ class ChatMemory:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} on {self._transport.address}>"
-
-
-class Session:
-    """One conversation; made by `ChatMemory.session`."""
-
-    def __init__(self, transport: Transport, plan: SessionPlan) -> None:
-        self._transport = transport
-        self._plan = plan
-
-    @property
-    def id(self) -> str:
-        """The session's id."""
-        return self._plan.session_id
-
-    @property
-    def user_id(self) -> str | None:
-        """The user that the handle names."""
-        return self._plan.user_id
-
-    def append(self, *messages: MessageLike, idempotency_key: str | None = None) -> list[Message]:
-        """Adds messages, all of them or none, one after the other and exactly once.
-
-        Args:
-            *messages: oldest first; a dict in OpenAI's format is a message too.
-            idempotency_key: any text; an append with the key of an earlier one of the same session
-                within 60 seconds stores nothing again. An error that leaves the write in doubt
-                carries such a key as its ``token``.
-
-        Returns:
-            The messages as stored: with ids and times.
-
-        Raises:
-            InvalidMessage: a message cannot be stored; none was.
-            IdempotencyMismatch: the key was used for other messages.
-            OwnerMismatch: the session belongs to another user.
-            TransportError: the server did not answer; see its ``maybe_applied``.
-            ServerError: the server refused it; nothing was stored.
-
-        Cost: 1 round trip; grows with the messages, not with the session.
-        """
-        return self._run(self._plan.append(messages, idempotency_key))
-
-    def messages(self, *, strict: bool = False) -> list[Message]:
-        """The whole conversation, oldest first.
-
-        Args:
-            strict: raise where an element is damaged; else a message with the role ``damaged``
-                and the error in `Message.damage` stands in its place.
-
-        Raises:
-            CorruptElement: ``strict``, and an element is damaged.
-            WrongType: the key holds something else.
-
-        Cost: 1 round trip for up to 99 messages, then 1 for each 1,000 or 4 MB.
-        """
-        return self._run(read.everything(self._plan.keys.log, strict=strict))
-
-    def window(
-        self, *, turns: int | None = None, messages: int | None = None, strict: bool = False
-    ) -> list[Message]:
-        """The newest part of the conversation, oldest first; no tool call is cut from its results.
-
-        Args:
-            turns: so many whole turns: a user's messages and all that follows until the next.
-            messages: or at most so many messages; where the newest tool call with its results
-                alone is longer, just that.
-            strict: as in `messages`.
-
-        Raises:
-            ConfigurationError: not exactly one of ``turns`` and ``messages``, or it is no whole
-                number of at least 0.
-
-        Cost: 1 round trip for usual windows; grows with the window, not with the session.
-        """
-        return self._run(self._plan.window(turns, messages, strict=strict))
-
-    def iter_messages(self, *, strict: bool = False) -> Iterator[Message]:
-        """The conversation, oldest first, a page at a time: for those too long to hold.
-
-        Args:
-            strict: as in `messages`.
-
-        Raises:
-            Conflict: the session was cleared or cut in between.
-
-        Cost: 1 round trip for each 1,000 messages or 4 MB.
-        """
-        cursor: read.Cursor | None = read.Cursor()
-        while cursor is not None:
-            page = self._run(read.page(self._plan.keys.log, cursor, strict=strict))
-            yield from page.messages
-            cursor = page.next
-
-    def count(self) -> int:
-        """The number of messages; 0 where there is no such session.
-
-        Cost: 1 round trip, constant.
-        """
-        return self._run(read.count(self._plan.keys.log))
-
-    def clear(self) -> int:
-        """Deletes the session and all that belongs to it.
-
-        Returns:
-            How many messages it had.
-
-        Cost: 1 round trip.
-        """
-        return self._run(self._plan.clear())
-
-    def expire(self, ttl: timedelta | float) -> bool:
-        """Sets the session's TTL.
-
-        Args:
-            ttl: a timedelta or seconds, from now.
-
-        Returns:
-            Whether there is such a session.
-
-        Raises:
-            InvalidTTL: it is not a positive, finite duration.
-
-        Cost: 1 round trip.
-        """
-        return self._run(self._plan.expire(ttl))
-
-    def persist(self) -> bool:
-        """Removes the session's TTL.
-
-        Returns:
-            Whether there is such a session.
-
-        Cost: 1 round trip.
-        """
-        return self._run(self._plan.persist())
-
-    def touch(self) -> bool:
-        """Renews the session's TTL and notes an activity, without a message.
-
-        Returns:
-            Whether there is such a session.
-
-        Cost: 1 round trip.
-        """
-        return self._run(self._plan.touch())
-
-    def info(self) -> SessionInfo:
-        """Count, owner, times and TTL.
-
-        Raises:
-            UnknownVersion: the session was written by a newer redialog.
-
-        Cost: 1 round trip, constant.
-        """
-        return self._run(self._plan.info())
-
-    def _run(self, op: Op[T]) -> T:
-        return drive.run(op, self._transport)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.id!r} on {self._transport.address}>"

@@ -1,17 +1,21 @@
 -- What the companions of a log say, for the scripts that include this file.
 --
 -- Companions speak for the log that they were written for. Another client can have deleted it and
--- started a new one under the same key: then its oldest element is another, and they count as
--- absent.
+-- started a new one under the same key: then its oldest elements are others, and they count as
+-- absent. More than one element is looked at, since conversations begin alike: LangChain stores a
+-- "hi" as the same bytes each time.
 
 local LAYOUT = 1
+local MARKED, HEAD, TAIL = 4, 96, 48
 
-local function anchor(log)
-  local oldest = redis.call('LINDEX', log, -1)
-  if not oldest then
-    return ''
+-- "number:digest" of the oldest elements, of each its length and both its ends.
+local function anchor(log, number)
+  local oldest = redis.call('LRANGE', log, -number, -1)
+  local parts = {}
+  for i, element in ipairs(oldest) do
+    parts[i] = #element .. ':' .. element:sub(1, HEAD) .. element:sub(-TAIL)
   end
-  return #oldest .. ':' .. redis.sha1hex(oldest:sub(1, 512) .. oldest:sub(-512))
+  return #oldest .. ':' .. redis.sha1hex(table.concat(parts, '\n')):sub(1, 16)
 end
 
 -- Returns the fields layout, anchor and owner, whether they are stale, and the error for a caller
@@ -21,10 +25,11 @@ local function companions(log, meta, owner)
   if not kept[1] then
     return kept, false, nil
   end
-  if tonumber(kept[1]) > LAYOUT then
+  if (tonumber(kept[1]) or math.huge) > LAYOUT then
     return kept, false, redis.error_reply('VERSION ' .. kept[1])
   end
-  local stale = kept[2] ~= anchor(log)
+  local number = tonumber((kept[2] or ''):match('^%d'))
+  local stale = not number or number < 1 or kept[2] ~= anchor(log, number)
   if not stale and kept[3] and owner ~= '' and kept[3] ~= owner then
     return kept, false, redis.error_reply('OWNER')
   end

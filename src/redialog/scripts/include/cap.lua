@@ -1,0 +1,39 @@
+-- A limit of a log's length. Where it may be cut, between groups of messages, is for the caller
+-- to find out, who can read elements: a script must not. So it answers that the log is full, and
+-- is called again with a cut.
+
+-- The parts of "cap" or "cap:spare:drop:length": of a log of that length, the oldest `spare`
+-- elements stay and the next `drop` go.
+local function cut_of(text)
+  local cap, spare, drop, length = text:match('^(%d+):?(%d*):?(%d*):?(%d*)$')
+  return {cap = tonumber(cap), spare = tonumber(spare), drop = tonumber(drop),
+    length = tonumber(length)}
+end
+
+-- Whether so many more elements can be added with this cut; `edge` is the oldest one after it
+-- ('' where that is among the added ones), to see that the log is still the one that was read.
+local function fits(log, cut, edge, adding)
+  local length = redis.call('LLEN', log)
+  if not cut.drop then
+    return length + adding <= cut.cap
+  end
+  local found = edge == '' or redis.call('LINDEX', log, -(cut.spare + cut.drop + 1)) == edge
+  return length == cut.length and found
+end
+
+-- Cuts the log after the elements were added. Returns the field of the companions that counts.
+local function trim(log, meta, cut, stale)
+  if not cut.drop or cut.drop == 0 then
+    return {}
+  end
+  local spared = {}
+  if cut.spare > 0 then
+    spared = redis.call('LRANGE', log, -cut.spare, -1)
+  end
+  redis.call('LTRIM', log, 0, -(cut.spare + cut.drop + 1))
+  if #spared > 0 then
+    redis.call('RPUSH', log, unpack(spared))
+  end
+  local before = not stale and redis.call('HGET', meta, 'trimmed') or 0
+  return {'trimmed', string.format('%d', before + cut.drop)}
+end

@@ -1,0 +1,39 @@
+-- How the scripts that change a log keep its companions, its TTL and the catalogue in step with
+-- it. Needs companions.lua.
+
+-- Milliseconds by the server's clock, as text that a sorted set takes as it is.
+local function clock()
+  local time = redis.call('TIME')
+  return string.format('%d', time[1] * 1000 + (time[2] - time[2] % 1000) / 1000)
+end
+
+-- Anchors the companions in the log as it is now and sets some of their fields; stale ones go
+-- first. Returns whether there are companions then.
+local function keep(log, meta, kept, stale, fields)
+  if stale then
+    redis.call('UNLINK', meta)
+  end
+  local there = kept[1] and not stale
+  if #fields == 0 and not there then
+    return false
+  end
+  redis.call('HSET', meta, 'layout', LAYOUT, 'anchor', anchor(log, MARKED), unpack(fields))
+  return true
+end
+
+-- Gives the log its TTL, and its companions the same. A fixed TTL is set only where none runs.
+local function renew(log, meta, has_meta, ttl, fixed)
+  if ttl ~= '' and not (fixed == '1' and redis.call('PTTL', log) >= 0) then
+    redis.call('PEXPIRE', log, ttl)
+    if has_meta then
+      redis.call('PEXPIRE', meta, ttl)
+    end
+  elseif has_meta then
+    local left = redis.call('PTTL', log)
+    if left >= 0 then
+      redis.call('PEXPIRE', meta, left)
+    else
+      redis.call('PERSIST', meta)
+    end
+  end
+end

@@ -1,0 +1,72 @@
+-- How new elements land in a log: what append.lua and publish.lua have in common. Needs
+-- companions.lua, keeping.lua and cap.lua; defines `land`.
+--
+-- `call` has the keys log, meta, op, sessions, user and the arguments written, token_ttl, ttl,
+-- fixed, owner, member, cut, edge; `adding` is the number of elements; `push` adds them and returns
+-- the log's length or an error; `fields` are further companions to set.
+--
+-- None of its errors leaves anything behind: Redis refuses the first write of a script where it
+-- may not write, and that write is the token's; what can fail after it takes it back.
+
+local function land(call, adding, push, fields)
+  local log, meta, sessions, user = call.log, call.meta, call.sessions, call.user
+  local kept, stale, problem = companions(log, meta, call.owner)
+  local whose = not stale and kept[3] or ''
+  local cut = call.cut ~= '' and cut_of(call.cut)
+  if cut then
+    redis.call('LLEN', log)
+  end
+  local seen = redis.call('SET', call.op, call.written, 'PX', call.token_ttl, 'NX', 'GET')
+  if seen then
+    return {1, seen, whose}
+  end
+  local function refused(why)
+    redis.call('DEL', call.op)
+    return why
+  end
+  if problem then
+    return refused(problem)
+  end
+  if cut and not fits(log, cut, call.edge, adding) then
+    return refused({2, tostring(redis.call('LLEN', log))})
+  end
+
+  local added, now = 0, sessions and clock()
+  if sessions then
+    if user then
+      local found = redis.pcall('ZSCORE', user, call.member)
+      if type(found) == 'table' and found.err then
+        return refused(found)
+      end
+    end
+    added = redis.pcall('ZADD', sessions, now, call.member)
+    if type(added) == 'table' then
+      return refused(added)
+    end
+  end
+  local length = push()
+  if type(length) == 'table' then
+    if added == 1 then
+      redis.call('ZREM', sessions, call.member)
+    end
+    return refused(length)
+  end
+  if user then
+    redis.call('ZADD', user, now, call.member)
+  end
+
+  fields = fields or {}
+  if cut then
+    fields = trim(log, meta, cut, stale)
+  end
+  if call.owner ~= '' and (stale or not kept[3]) then
+    fields[#fields + 1] = 'owner'
+    fields[#fields + 1] = call.owner
+  end
+  local has_meta = kept[1] and not stale
+  if stale or #fields > 0 or (has_meta and tonumber(kept[2]:sub(1, 1)) < MARKED) then
+    has_meta = keep(log, meta, kept, stale, fields)
+  end
+  renew(log, meta, has_meta, call.ttl, call.fixed)
+  return {0, call.written, whose}
+end
