@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks import catalogue
 from benchmarks.contenders import (
     Contender,
     PlainRedis,
@@ -37,6 +38,8 @@ LIMITS = {
     "append of a turn at": 1.2,
     "full read of 1,000": 1.5,
     f"window of 20 at {LENGTHS[-1]:,} beside": 1.2,
+    "first page of": 1.5,
+    "page 10 of": 1.5,
 }
 
 Figures = dict[str, list[float]]
@@ -156,6 +159,24 @@ def table(title: str, results: dict[str, dict[str, float]]) -> str:
     return "\n".join([*lines, ""])
 
 
+def catalogue_tables(listings: dict[str, dict[str, float]], bytes_: dict[str, float]) -> str:
+    """Markdown tables of the listings, and of what Redis keeps."""
+    lines = [
+        "### listings",
+        "",
+        "| page | ratio | limit | small, µs | large, µs |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {name} | {row['wall']:.2f} | {limit(name)} "
+        f"| {row['base_us']:.0f} | {row['ours_us']:.0f} |"
+        for name, row in listings.items()
+    ]
+    lines += ["", "### memory in Redis", "", "| what | bytes, or ratio |", "|---|---|"]
+    lines += [f"| {name} | {value:.{2 if value < 10 else 0}f} |" for name, value in bytes_.items()]
+    return "\n".join([*lines, ""])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench ARGS=", description=__doc__)
     parser.add_argument("--rounds", type=int, default=15, help="rounds of each figure")
@@ -174,6 +195,9 @@ def main() -> None:
             results = sections(baseline, ours, options.rounds) | growth(ours, options.rounds)
             everything[title] = results
             print(table(title, results))
+        kept = catalogue.memory_use(server.url)
+        everything["listings"] = listings = catalogue.listing(server.url, options.rounds)
+        print(catalogue_tables(listings, kept))
         if options.json:
             options.json.parent.mkdir(parents=True, exist_ok=True)
             options.json.write_text(json.dumps(everything, indent=1))
