@@ -131,7 +131,8 @@ def check_id(value: object, what: str = "session id") -> bytes:
     if not isinstance(value, str):
         raise InvalidSessionId(f"the {what} must be text, not {type(value).__name__}")
     if not value:
-        raise InvalidSessionId(f"the {what} is empty; leave it out to get a random one")
+        instead = "get a random one" if what == "session id" else "name none"
+        raise InvalidSessionId(f"the {what} is empty; leave it out to {instead}")
     try:
         encoded = value.encode()
     except UnicodeEncodeError:

@@ -20,19 +20,40 @@ def test_the_version() -> None:
     assert run("--version", code=as_module)[:2] == (0, "redialog 0.1.0\n")
 
 
-@pytest.mark.parametrize("args", [["--help"], ["--version"], ["chat", "--help"], ["show", "-h"]])
+HEAVY = ["redis", "hiredis", "rich", "openai", "msgspec", "asyncio", "ssl"]
+OURS = ["redialog." + name for name in ("sync", "transports", "ops", "plan", "embedded", "models")]
+LOADED = (
+    "import sys, atexit\n"
+    "def report():\n"
+    f"    found = [n for n in sys.modules if n in {HEAVY} or n.startswith({tuple(OURS)})]\n"
+    "    sys.stderr.write(repr(found))\n"
+    "atexit.register(report)\n" + MAIN
+)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--help"],
+        ["--version"],
+        *([name, "--help"] for name in commands.commands),
+        *(["completion", shell] for shell in ("bash", "zsh", "fish")),
+    ],
+)
 def test_help_loads_no_client(args: list[str]) -> None:
-    """Help and version answer without importing redis, rich or openai."""
-    code = (
-        "import sys, atexit\n"
-        "def report():\n"
-        "    sys.stderr.write(repr({'redis', 'rich', 'openai', 'msgspec'} & set(sys.modules)))\n"
-        "atexit.register(report)\n" + MAIN
-    )
-    ended = run(*args, code=code)
+    """Help, version and completion scripts come without client library, rich and the like."""
+    ended = run(*args, code=LOADED)
     assert ended.code == 0
-    assert ended.err == "set()"
+    assert ended.err == "[]"
     assert ended.out
+
+
+@pytest.mark.parametrize("line", ["redialog ", "redialog show --", "redialog completion "])
+def test_completion_loads_no_client(line: str) -> None:
+    """Nor do they have to be loaded to complete a command or an option."""
+    ended = run(env={"_REDIALOG_COMPLETE": "bash", "COMP_LINE": line}, code=LOADED)
+    assert (ended.code, ended.err) == (0, "[]")
+    assert len(ended.out.splitlines()) > 2
 
 
 def test_the_demo_loads_neither_rich_nor_openai() -> None:
@@ -55,6 +76,26 @@ def test_the_demo_loads_neither_rich_nor_openai() -> None:
         ["chat", "-c", "--session", "s"],
         ["chat", "--ttl", "soon"],
         ["show"],
+        ["rm"],
+        ["rm", "a", "b", "-y"],
+        ["ls", "a"],
+        ["ls", "--limit", "0"],
+        ["ls", "--limit", "many"],
+        ["rewind", "s"],
+        ["fork"],
+        ["fork", "a", "b", "c"],
+        ["ttl", "s", "soon"],
+        ["ttl", "s", "0"],
+        ["ttl", "s", "-1"],
+        ["ttl", "s", "nan"],
+        ["ttl", "s", "1w"],
+        ["ttl", "s", "9" * 400],
+        ["ttl", "s", "60", "--persist"],
+        ["ttl"],
+        ["title"],
+        ["title", "s", "two", "words"],
+        ["completion"],
+        ["completion", "tcsh"],
     ],
 )
 def test_wrong_usage(args: list[str]) -> None:
@@ -82,6 +123,18 @@ def test_wrong_usage(args: list[str]) -> None:
         ["chat", "--url", UNREACHABLE, "--base-url", "http://localhost/v1"],
         ["show", "--url", UNREACHABLE, ""],
         ["show", "--url", UNREACHABLE, "--namespace", "", "s"],
+        ["ls", "--url", UNREACHABLE, "--user", ""],
+        ["ls", "--url", UNREACHABLE, "--user", b"\xff".decode(errors="surrogateescape")],
+        ["ls", "--url", "redis://user:secret@host:port"],
+        ["rm", "--url", UNREACHABLE, "", "-y"],
+        ["rm", "--url", UNREACHABLE, "s"],
+        ["fork", "--url", UNREACHABLE, "s", "s"],
+        ["fork", "--url", UNREACHABLE, "s", ""],
+        ["fork", "--url", UNREACHABLE, "s", "--at", ""],
+        ["rewind", "--url", UNREACHABLE, "s", ""],
+        ["ttl", "--url", UNREACHABLE, "s", "99999999d"],
+        ["title", "--url", UNREACHABLE, "s", "x" * 1001],
+        ["title", "--url", UNREACHABLE, "s", b"\xff".decode(errors="surrogateescape")],
     ],
 )
 def test_wrong_options(args: list[str]) -> None:
@@ -101,7 +154,22 @@ def test_no_command() -> None:
     assert "Usage: redialog" in ended.err
 
 
-@pytest.mark.parametrize("args", [["chat"], ["show", "s"]])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["chat"],
+        ["show", "s"],
+        ["ls"],
+        ["rm", "s", "-y"],
+        ["fork", "s"],
+        ["rewind", "s", "m"],
+        ["ttl", "s"],
+        ["ttl", "s", "60"],
+        ["ttl", "s", "none"],
+        ["title", "s"],
+        ["title", "s", "x"],
+    ],
+)
 def test_an_unreachable_store(args: list[str]) -> None:
     """Where nobody answers, the exit code is 4 and the address is named without secrets."""
     ended = run(*args, "--url", "redis://me:secret@127.0.0.1:1", said="hello\n")

@@ -76,7 +76,7 @@ def test_damaged_elements_are_left_out_with_one_warning(
     assert ended.out == 'You said: "I\'m Jim."\n' * 3
     [warning] = [line for line in ended.err.splitlines() if "damaged" in line]
     assert repr(key.decode()) in warning
-    assert "element 1 " in warning
+    assert "element -3 " in warning
     assert "\x1b" not in ended.err
 
 

@@ -1,4 +1,4 @@
-"""The command line: ``redialog chat``, ``redialog show``. It is a thin skin over `ChatMemory`."""
+"""The command line: ``redialog chat``, ``redialog ls``, ... It is a thin skin over `ChatMemory`."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 0     done; also where the reader of the output has gone (``| head``)
 1     failed: the model, the embedded server, a missing extra, a server's refusal
 2     wrong usage, a wrong option or URL
-3     there is no such session
+3     there is no such session or message
 4     the store cannot be reached
 130   Ctrl-C
 ====  =============================================================================
@@ -13,20 +13,26 @@
 from __future__ import annotations
 
 import os
-import shlex
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from redialog._version import __version__
+from redialog.cli import completion, edits, sessions
 from redialog.cli.console import Console, OutputLost, visible
-from redialog.errors import ConfigurationError, RedialogError, TransportError
-
-if TYPE_CHECKING:
-    from redialog.sync import ChatMemory
+from redialog.cli.options import (
+    come_back,
+    duration,
+    open_memory,
+    session_argument,
+    session_ids,
+    store_options,
+)
+from redialog.errors import ConfigurationError, NotFound, RedialogError, TransportError
 
 FAILED, USAGE, NOT_FOUND, UNREACHABLE, INTERRUPTED = 1, 2, 3, 4, 130
 
@@ -45,6 +51,8 @@ def run(args: Sequence[str] | None = None) -> int:
     """
     console = Console()
     try:
+        if os.environ.get(completion.VARIABLE):
+            return completion.answer(commands, console, os.environ)
         code = commands.main(args, "redialog", standalone_mode=False, obj=console)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
@@ -55,8 +63,6 @@ def run(args: Sequence[str] | None = None) -> int:
 
 def _report(error: Exception, console: Console) -> int:
     """Says in one line what went wrong; returns the exit code for it."""
-    from redialog.cli.chat import NotFound
-
     match error:
         case click.UsageError():
             command = error.ctx.command_path if error.ctx else "redialog"
@@ -66,8 +72,9 @@ def _report(error: Exception, console: Console) -> int:
                 console.note("standard output cannot be written")
         case TransportError():
             # Not str(error): that adds how a program would send the write again.
-            console.note(str(error.args[0]))
-        case RedialogError() | NotFound():
+            doubt = "; what was asked for may have been done all the same"
+            console.note(f"{error.args[0]}{doubt if error.maybe_applied else ''}")
+        case RedialogError():
             console.note(str(error))
         case _:
             _unexpected(error, console)
@@ -75,8 +82,6 @@ def _report(error: Exception, console: Console) -> int:
 
 
 def _exit_code(error: Exception) -> int:
-    from redialog.cli.chat import NotFound
-
     match error:
         case click.UsageError() | ConfigurationError():
             return USAGE
@@ -99,43 +104,14 @@ def _unexpected(error: Exception, console: Console) -> None:
         click.echo(visible(trace.replace(key, "***") if key else trace), err=True)
 
 
-def _store_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say where the conversations lie."""
-    for option in (
-        click.option(
-            "--key-prefix",
-            metavar="TEXT",
-            help="Share sessions with LangChain in Python ('message_store:') or with LangChain "
-            "in JavaScript, Flowise and n8n ('').",
-        ),
-        click.option(
-            "--namespace", metavar="TEXT", default="default", help="Of the sessions.  [default]"
-        ),
-        click.option(
-            "--url",
-            metavar="URL",
-            help="Where the conversations lie: redis://, rediss://, unix:// or embedded:. Not "
-            "given: $REDIALOG_URL, else $REDIS_URL, else embedded: in the user's data folder.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-def _memory(url: str | None, namespace: str, key_prefix: str | None) -> ChatMemory:
-    from redialog.sync import ChatMemory
-
-    return ChatMemory.from_url(url, namespace=namespace, key_prefix=key_prefix)
-
-
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="redialog %(version)s")
 @click.pass_context
 def commands(context: click.Context) -> None:
     """Conversations that are remembered on Redis.
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such session, 4 the store cannot be reached,
-    130 Ctrl-C.
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such session or message, 4 the store cannot be
+    reached, 130 Ctrl-C.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
@@ -143,7 +119,13 @@ def commands(context: click.Context) -> None:
 
 
 @commands.command()
-@click.option("--session", "session_id", metavar="ID", help="Talk in this session, old or new.")
+@click.option(
+    "--session",
+    "session_id",
+    metavar="ID",
+    help="Talk in this session, old or new.",
+    shell_complete=session_ids,
+)
 @click.option(
     "-c",
     "--continue",
@@ -172,11 +154,12 @@ def commands(context: click.Context) -> None:
 )
 @click.option(
     "--ttl",
-    type=float,
-    metavar="SECONDS",
-    help="How long the session lives after its last message. Not given: for ever, or as before.",
+    type=duration,
+    metavar="DURATION",
+    help="How long the session lives after its last message: in seconds, or 15m, 24h, 7d. Not "
+    "given: for ever, or as before.",
 )
-@_store_options
+@store_options
 @click.pass_obj
 def chat(
     console: Console,
@@ -188,7 +171,7 @@ def chat(
     model: str | None,
     base_url: str | None,
     system: str | None,
-    ttl: float | None,
+    ttl: timedelta | None,
     **store: Any,
 ) -> None:
     """Talk to a model that remembers.
@@ -209,10 +192,10 @@ def chat(
         _encodable(name, text or "")
     chosen = models.choose(model, base_url, os.environ)
     wanted = talk.Wanted(
-        session_id, resume, user_id, ttl, system or None, partial(_come_back, user_id, store)
+        session_id, resume, user_id, ttl, system or None, partial(come_back, store, user_id=user_id)
     )
     _introduce(console, chosen, asked_for=model is not None)
-    talk.run(console, partial(_memory, **store), chosen, wanted)
+    talk.run(console, partial(open_memory, **store), chosen, wanted)
 
 
 def _encodable(name: str, text: str) -> None:
@@ -231,29 +214,30 @@ def _introduce(console: Console, model: object, *, asked_for: bool) -> None:
         console.note(f"{why}the demo answers: {IS_NO_MODEL} ({how})")
 
 
-def _come_back(user_id: str | None, store: dict[str, Any], session_id: str) -> str:
-    """The command that continues a session; without the URL, which can hold a password."""
-    words = ["redialog", "chat", "--session", session_id]
-    if user_id is not None:
-        words += ["--user", user_id]
-    if store["namespace"] != "default":
-        words += ["--namespace", store["namespace"]]
-    if store["key_prefix"] is not None:
-        words += ["--key-prefix", store["key_prefix"]]
-    return shlex.join(words) + (" --url ..." if store["url"] is not None else "")
-
-
 @commands.command()
-@click.argument("session_id", metavar="ID")
+@session_argument
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object, with all fields.")
-@_store_options
+@click.option("--ids", is_flag=True, help="With the ids of the messages, for rewind and fork.")
+@store_options
 @click.pass_obj
-def show(console: Console, /, *, session_id: str, as_json: bool, **store: Any) -> None:
+def show(console: Console, /, *, session_id: str, as_json: bool, ids: bool, **store: Any) -> None:
     """Print the session ID.
 
     Damaged elements are marked and skipped. Control characters are written out, as in \\x1b.
     """
     from redialog.cli import show as shown
 
-    with _memory(**store) as memory:
-        shown.run(console, memory.session(session_id), as_json=as_json)
+    with open_memory(**store) as memory:
+        shown.run(console, memory.session(session_id), as_json=as_json, ids=ids)
+
+
+for _command in (
+    sessions.ls,
+    sessions.rm,
+    edits.fork,
+    edits.rewind,
+    edits.ttl,
+    edits.title,
+    completion.completion,
+):
+    commands.add_command(_command)

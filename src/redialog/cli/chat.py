@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 
 from redialog.cli.console import Console, Interrupts, OutputLost
-from redialog.errors import OwnerMismatch, RedialogError, TransportError
+from redialog.errors import NotFound, OwnerMismatch, RedialogError, TransportError
 from redialog.messages import Message
 from redialog.models import Model, ModelError
 from redialog.sync import ChatMemory, Session
@@ -31,10 +31,6 @@ INTERRUPTED = {"interrupted": True}
 _MAX_WARNINGS = 3
 
 
-class NotFound(Exception):
-    """The session that is asked for does not exist."""
-
-
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which session to talk in, and how.
@@ -43,7 +39,7 @@ class Wanted:
         session_id: None for a new one, or with ``resume`` for the newest.
         resume: continue the session with the newest activity.
         user_id: whom it belongs to.
-        ttl: of the session, in seconds.
+        ttl: of the session.
         system: a system message; see `Chat`.
         come_back: the command that continues the session but for its id.
     """
@@ -51,7 +47,7 @@ class Wanted:
     session_id: str | None
     resume: bool
     user_id: str | None
-    ttl: float | None
+    ttl: timedelta | None
     system: str | None
     come_back: Callable[[str], str]
 

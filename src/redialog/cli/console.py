@@ -12,6 +12,7 @@ import enum
 import io
 import os
 import re
+import shutil
 import signal
 import sys
 from contextlib import suppress
@@ -100,6 +101,11 @@ class Console:
         if os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb":
             return False
         return _is_terminal(sys.stdout)
+
+    @property
+    def width(self) -> int | None:
+        """Of the terminal that standard output is, in columns; None where it is none."""
+        return shutil.get_terminal_size().columns if _is_terminal(sys.stdout) else None
 
     @property
     def encoding(self) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import TypeAlias
 
-from redialog.cli.chat import INTERRUPTED, NotFound
-from redialog.cli.console import Console, visible, visible_json
+from redialog.cli.chat import INTERRUPTED
+from redialog.cli.console import Console, visible
+from redialog.cli.jsontext import json_text
+from redialog.cli.options import missing
 from redialog.messages import Message
 from redialog.sync import Session
 from redialog.toolcalls import ToolCall
@@ -18,8 +19,14 @@ INDENT = 4
 _STYLES = {"user": "cyan", "assistant": "green", "system": "yellow", "tool": "magenta"}
 
 
-def run(console: Console, session: Session, *, as_json: bool) -> None:
+def run(console: Console, session: Session, *, as_json: bool, ids: bool = False) -> None:
     """Prints a session.
+
+    Args:
+        console: where to.
+        session: which.
+        as_json: as one JSON object.
+        ids: with the ids of the messages, where it is for people; JSON always has them.
 
     Raises:
         NotFound: there is no such session.
@@ -29,20 +36,20 @@ def run(console: Console, session: Session, *, as_json: bool) -> None:
     messages = session.iter_messages()
     first = next(messages, None)
     if first is None:
-        raise NotFound(f"there is no session {session.id!r}")
+        raise missing(session.id)
     messages = chain((first,), messages)
     if as_json:
         _print_json(console, session.id, messages)
     else:
-        _print(console, messages)
+        _print(console, messages, ids=ids)
 
 
 def _print_json(console: Console, session_id: str, messages: Iterator[Message]) -> None:
     """One object; the count comes last, since only then it is known."""
-    console.write(f'{{"session": {_json(session_id, console)}, "messages": [')
+    console.write(f'{{"session": {json_text(session_id, console)}, "messages": [')
     count = 0
     for message in messages:
-        console.write(f"{',' if count else ''}\n{_json(fields(message), console)}")
+        console.write(f"{',' if count else ''}\n{json_text(fields(message), console)}")
         count += 1
     console.write(f'\n], "count": {count}}}\n')
 
@@ -69,30 +76,15 @@ def fields(message: Message) -> dict[str, object]:
     }
 
 
-def _json(value: object, console: Console) -> str:
-    try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except ValueError:
-        text = json.dumps(_finite(value), ensure_ascii=False)
-    return visible_json(text, console.encoding)
-
-
-def _finite(value: object) -> object:
-    """The value with null for NaN and infinity: Python's writers store them, JSON lacks them."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
-
-
-def _print(console: Console, messages: Iterator[Message]) -> None:
+def _print(console: Console, messages: Iterator[Message], *, ids: bool) -> None:
     """A heading for each message; its text stands further in, so that none can pose as one."""
     put = _fancy(console) if console.fancy else _plain(console)
     for message in messages:
-        put(message.role, visible(_heading(message), one_line=True), visible(_body(message)))
+        heading = _heading(message)
+        if ids:
+            # Last, since it can hold whatever somebody gave.
+            heading += f" id={message.id}"
+        put(message.role, visible(heading, one_line=True), visible(_body(message)))
 
 
 Put: TypeAlias = Callable[[str, str, str], None]

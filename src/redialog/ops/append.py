@@ -64,7 +64,8 @@ def append(
     if len(parts) == 1:
         outcome = yield from _landed(adding, "append", elements)
     else:
-        outcome = yield from _staged(adding, f"{write.token}.{digest}", parts)
+        # With the time: what a call that crashed has staged under the same key has another one.
+        outcome = yield from _staged(adding, f"{write.token}.{digest}.{at}", parts)
     written, _, written_at = outcome.answer.decode().partition(":")
     if written != digest or not written_at.isdigit():
         raise mismatch()
