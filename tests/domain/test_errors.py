@@ -33,6 +33,9 @@ MADE: list[RedialogError] = [
     errors.ReplyTimeout("no reply", address="redis://h:1/0", maybe_applied=False),
     errors.CorruptElement(key="chat:1", position=0, reason="it is not JSON"),
     errors.IdempotencyMismatch("used for others"),
+    errors.SessionExists("there", key="chat:1"),
+    errors.Conflict("several have this id", ids=["x-1", "x-2"]),
+    errors.Conflict("gone", retryable=True),
 ]
 SPECIAL = (errors.MessageTooLarge, errors.MissingExtra, errors.CorruptElement)
 MADE += [kind(f"what happened: {name}") for name, kind in ALL.items() if kind not in SPECIAL]
@@ -100,12 +103,26 @@ def test_builtin_relations() -> None:
         ImportError: errors.MissingExtra,
         ConnectionError: errors.TransportError,
         TimeoutError: errors.ReplyTimeout,
+        LookupError: errors.NotFound,
     }
     for theirs, ours in builtin.items():
         assert issubclass(ours, theirs)
         assert {k for k in ALL.values() if issubclass(k, theirs)} == {
             k for k in ALL.values() if issubclass(k, ours)
         }
+
+
+def test_what_was_there_first_is_a_conflict() -> None:
+    """One handler covers whoever got there first; what is not there is another matter."""
+    kinds = {name for name, kind in ALL.items() if issubclass(kind, errors.Conflict)}
+    assert kinds == {"Conflict", "OwnerMismatch", "SessionExists", "IdempotencyMismatch"}
+    assert not issubclass(errors.NotFound, errors.Conflict)
+
+
+def test_a_conflict_of_ids_names_them() -> None:
+    """So that one of them can be asked for."""
+    error = errors.Conflict("several have this id", ids=["x-1", "x-2"])
+    assert vars(pickle.loads(pickle.dumps(error)))["ids"] == ["x-1", "x-2"]
 
 
 def test_texts_are_made_of_the_fields() -> None:

@@ -97,3 +97,18 @@ def test_tokens_never_change() -> None:
     assert FRESH.text == "t018bcfe5687b8001020304050607"
     assert FRESH.message_id(0) == "018bcfe5-687b-7000-8001-020304050607"
     assert KEYED.text == "k4b2d14ba09eaba001432f6a51b1b"
+
+
+def test_a_draw_is_the_same_each_time_and_fair_over_many() -> None:
+    """Chance for an operation that has none: it follows from the token."""
+    fresh = [_ids.fresh(AT, os.urandom(8)) for _ in range(4000)]
+    keyed = [_ids.from_key(f"order-{number}", b"chat:1") for number in range(4000)]
+    for tokens in (fresh, keyed):
+        drawn = [token.draw(8) for token in tokens]
+        assert drawn == [token.draw(8) for token in tokens]
+        # 500 each are expected; nine standard deviations are 188.
+        assert all(312 < drawn.count(side) < 688 for side in range(8))
+        assert {token.draw(1) for token in tokens} == {0}
+    # What an error names draws the same again.
+    assert _ids.from_key(fresh[0].text, b"any").draw(64) == fresh[0].draw(64)
+    assert (FRESH.draw(64), KEYED.draw(64), FRESH.draw(1 << 32)) == (7, 27, 0x04050607)

@@ -35,7 +35,8 @@ TOKENS = ("t0123456789abcdef0123456789ab", "k0123")
 
 def all_keys(keys: SessionKeys) -> list[bytes]:
     """Every key of a session, but for the user's catalogue where the handle names none."""
-    named = [keys.log, keys.meta, keys.sessions, *map(keys.op, TOKENS)]
+    named = [keys.log, keys.meta, keys.sessions, *map(keys.op, TOKENS), *map(keys.stage, TOKENS)]
+    named.append(keys.of_user(b"u}{"))
     return named if keys.user is None else [*named, keys.user]
 
 
@@ -86,6 +87,7 @@ def test_names_of_the_own_layout_never_change(
     assert keys.log == root + b":log:" + name
     assert keys.meta == root + b":meta:" + name
     assert keys.op("t1") == root + b":op:t1"
+    assert keys.stage("t1.d") == root + b":stage:t1.d"
     assert keys.sessions == root + b":sessions"
     assert keys.user == (None if owner is None else root + b":user:" + owner)
     assert (keys.member, keys.together) == (session.encode(), True)
@@ -114,6 +116,7 @@ def test_names_of_the_shared_layout_never_change(
     assert keys.log == log
     assert keys.meta == b"redialog:meta" + tail
     assert keys.op("t1") == b"redialog:op:t1" + tail
+    assert keys.stage("t1") == b"redialog:stage:t1" + tail
     assert not keys.together
 
 
@@ -172,6 +175,7 @@ def test_different_sessions_have_different_keys(
     ]
     roles += [{first.sessions, second.sessions}, {first.user, second.user}]
     roles += [{k.op(t) for k in (first, second) for t in TOKENS}]
+    roles += [{k.stage(t) for k in (first, second) for t in TOKENS}]
     assert all(not a & b for a, b in itertools.combinations(roles, 2))
 
 
@@ -195,6 +199,17 @@ def test_the_catalogue_lists_every_bucket() -> None:
             keys = layout.session(str(number), "ada")
             assert keys.sessions in sessions
             assert keys.user in users
+
+
+@pytest.mark.parametrize("user", ["ada", "{u}:%", "é", " "])
+def test_a_users_catalogue_can_be_named_by_any_handle(user: str) -> None:
+    """The same key, whether the handle names the user or a script tells whose session it is."""
+    for layout in (OwnLayout("n"), SharedLayout("n", ""), SharedLayout("n", "p:{}")):
+        named, bare = layout.session("chat", user), layout.session("chat")
+        assert bare.user is None
+        assert bare.of_user(user.encode()) == named.of_user(user.encode()) == named.user
+        assert bare.catalogue() == [bare.sessions]
+        assert named.catalogue() == [named.sessions, named.user]
 
 
 @pytest.mark.parametrize(

@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import json
-import math
 import re
-from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from redialog import ConfigurationError, InvalidMessage, InvalidTTL, Message, MessageTooLarge
 from redialog.effect import Batch, Op
-from redialog.plan import MAX_MESSAGE_BYTES, UNSET, SessionPlan, settings, ttl_to_ms
+from redialog.plan import SessionPlan
+from redialog.settings import settings
 
-DAY_MS = 24 * 60 * 60 * 1000
 SECRET = "locker code 4417"
 
 
 def plan(session_id: str | None = "chat", **changes: Any) -> SessionPlan:
     """The plan of a session of a memory with these settings."""
-    known: dict[str, Any] = {
-        "namespace": "n",
-        "key_prefix": None,
-        "ttl": None,
-        "max_message_bytes": MAX_MESSAGE_BYTES,
-    }
-    return SessionPlan(settings(**(known | changes)), session_id, None, UNSET)
+    return SessionPlan(settings(**({"namespace": "n"} | changes)), session_id, None)
 
 
 def batch_of(op: Op[Any]) -> Batch:
-    """The first batch of an operation."""
-    return next(op)
+    """The first batch of an operation, but for the look at the catalogue that some appends take."""
+    batch = next(op)
+    if batch.commands[0][0] == b"ZRANGE":
+        batch = op.send([[]] * len(batch.commands))
+    return batch
 
 
 def elements_of(batch: Batch) -> list[dict[str, Any]]:
@@ -42,90 +36,11 @@ def elements_of(batch: Batch) -> list[dict[str, Any]]:
     return [json.loads(text) for text in texts]
 
 
-@pytest.mark.parametrize(
-    ("ttl", "ms"),
-    [
-        (None, None),
-        (1, 1000),
-        (1.5, 1500),
-        (0.0001, 1),
-        (5e-324, 1),
-        (timedelta(hours=24), DAY_MS),
-        (timedelta(days=400, milliseconds=1), 400 * DAY_MS + 1),
-        (timedelta(microseconds=1), 1),
-        (timedelta(seconds=1, microseconds=500_000), 1500),
-        (3600 * 24 * 365 * 4000, 3600 * 24 * 365 * 4000 * 1000),
-    ],
-    ids=str,
-)
-def test_a_ttl_in_milliseconds(ttl: Any, ms: int | None) -> None:
-    """Durations and seconds become whole milliseconds, at least one; days are not forgotten."""
-    assert ttl_to_ms(ttl) == ms
-
-
-@pytest.mark.parametrize(
-    "ttl",
-    [
-        0,
-        0.0,
-        -0.0,
-        -1,
-        -0.001,
-        math.nan,
-        math.inf,
-        -math.inf,
-        10**30,
-        10**400,
-        -(10**400),
-        1e300,
-        True,
-        False,
-        "5",
-        "",
-        b"5",
-        Decimal(5),
-        [5],
-        timedelta(0),
-        timedelta(seconds=-1),
-        timedelta.min,
-        timedelta.max,
-        UNSET,
-    ],
-    ids=lambda ttl: repr(ttl)[:20],
-)
-def test_a_ttl_that_is_none(ttl: Any) -> None:
-    """Zero, negative, endless or of another type: an error at once, wherever a ttl is given."""
-    with pytest.raises(InvalidTTL):
-        ttl_to_ms(ttl)
-    with pytest.raises(InvalidTTL):
-        plan(ttl=ttl)
-    with pytest.raises(InvalidTTL):
-        plan().expire(ttl)
-    if ttl is not UNSET:
-        with pytest.raises(InvalidTTL):
-            SessionPlan(settings("n", None, None, 1), "s", None, ttl)
-
-
 def test_expire_needs_a_ttl() -> None:
     """None leaves a ttl alone elsewhere, so here it would do nothing; the error says what does."""
     nothing: Any = None
     with pytest.raises(InvalidTTL, match="persist"):
-        plan().expire(nothing)
-
-
-def test_a_session_has_the_memorys_ttl_unless_it_has_its_own() -> None:
-    """Not given is inherited; None is no ttl."""
-    config = settings("n", None, 60, 1)
-    assert SessionPlan(config, "s", None, UNSET).ttl_ms == 60_000
-    assert SessionPlan(config, "s", None, None).ttl_ms is None
-    assert SessionPlan(config, "s", None, timedelta(seconds=2)).ttl_ms == 2000
-
-
-@pytest.mark.parametrize("limit", [0, -1, True, 1.5, "100", None, math.inf])
-def test_limits_that_are_refused(limit: Any) -> None:
-    """The limit of a message is a whole number of bytes."""
-    with pytest.raises(ConfigurationError, match="max_message_bytes"):
-        plan(max_message_bytes=limit)
+        plan().expire(nothing, None)
 
 
 def test_the_limit_counts_the_stored_bytes() -> None:
@@ -161,21 +76,6 @@ def test_windows_that_are_refused(turns: Any, messages: Any) -> None:
         plan().window(turns, messages, strict=False)
 
 
-@pytest.mark.parametrize("namespace", ["", None, 5, b"n", ["n"], "\ud83d", "n" * 5000])
-def test_namespaces_that_are_refused(namespace: Any) -> None:
-    """A memory with a wrong namespace cannot be made."""
-    with pytest.raises(ConfigurationError, match="namespace"):
-        plan(namespace=namespace)
-
-
-@pytest.mark.parametrize("prefix", [5, b"p:", ["p:"], True, "\ud83d"])
-def test_prefixes_that_are_refused(prefix: Any) -> None:
-    """A memory with a wrong prefix cannot be made; the empty one is right."""
-    with pytest.raises(ConfigurationError, match="key_prefix"):
-        plan(key_prefix=prefix)
-    assert plan(key_prefix="").keys.log == b"chat"
-
-
 def test_an_append_of_nothing_asks_nothing() -> None:
     """It yields no batch and gives no messages."""
     with pytest.raises(StopIteration) as stop:
@@ -205,6 +105,14 @@ def token_of(batch: Batch) -> str:
     return found.removeprefix(head).decode()
 
 
+def token_in(batch: Batch) -> str:
+    """The token of whichever session's operation, in any layout."""
+    parts = [p for command in batch.commands for p in command if isinstance(p, bytes)]
+    [found] = {match for part in parts for match in re.findall(rb"\}:op:([tk]\w+)$", part)}
+    assert isinstance(found, bytes)
+    return found.decode()
+
+
 def test_every_append_has_a_token_of_its_own() -> None:
     """The token stands in the key that remembers it, and can be used to send the append again."""
     batches = [batch_of(plan().append([Message.user("x")], None)) for _ in range(50)]
@@ -214,20 +122,79 @@ def test_every_append_has_a_token_of_its_own() -> None:
         assert batch.resend_key == token_of(batch)
 
 
-def test_other_writes_have_tokens_that_nobody_can_resend() -> None:
-    """Each has one of its own, but there is no argument that would take it."""
-    made = [
-        plan().clear(),
-        plan().expire(60),
-        plan().persist(),
-        plan().touch(),
-        plan(key_prefix="").clear(),
-        plan(key_prefix="").touch(),
-    ]
-    batches = [batch_of(op) for op in made]
-    assert [(batch.writes, batch.resend_key) for batch in batches] == [(True, None)] * len(made)
-    assert len({token_of(batch) for batch in batches[:4]}) == 4
-    for op in (plan().info(), plan().window(1, None, strict=False)):
+def writes(of: SessionPlan, key: str | None = None) -> dict[str, Op[Any]]:
+    """Every write of one call but an append, under a key or none."""
+    return {
+        "clear": of.clear(key),
+        "expire": of.expire(60, key),
+        "persist": of.persist(key),
+        "touch": of.touch(key),
+        "set_title": of.set_title("T", key),
+        "remove": of.remove("id-1", key),
+        "rewind": of.rewind("id-1", key),
+        "replace": of.replace("id-1", Message.user("x"), key),
+        "fork": of.fork(None, None, key)[1],
+    }
+
+
+def publishing(name: str, op: Op[Any]) -> Batch:
+    """The batch of a write that changes something; what comes before it finds one message."""
+    batch = next(op)
+    while not batch.writes:
+        names = [command[0] for command in batch.commands]
+        message = b'{"type":"human","data":{"content":"","id":"id-1"}}'
+        copied = [1, -1, b"", b"", b""]
+        replies: dict[Any, Any] = {b"GET": None, b"LRANGE": [message], b"EVALSHA": copied}
+        batch = op.send([replies.get(command, 0) for command in names])
+    return batch
+
+
+WRITES = sorted(writes(plan()))
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_every_write_has_a_token_of_its_own(name: str) -> None:
+    """It can be passed as a key to the same call, and then stands for the very same token."""
+    batches = [publishing(name, writes(plan())[name]) for _ in range(20)]
+    keys = {batch.resend_key for batch in batches}
+    assert len(keys) == 20
+    for batch in batches:
+        assert batch.resend_key is not None
+        again = publishing(name, writes(plan(), batch.resend_key)[name])
+        assert token_in(again) == token_in(batch) == batch.resend_key
+        assert again.resend_key == batch.resend_key
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_a_write_under_a_key_says_the_same_each_time(name: str) -> None:
+    """In any process: same token, same arguments; and another key is another operation."""
+    one, other, third = (
+        publishing(name, writes(plan(), key)[name]) for key in ("k", "k", "another")
+    )
+    assert one == other
+    assert one.resend_key == "k"
+    assert token_in(one) != token_in(third)
+    assert token_in(one) != "k"
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_keys_of_different_sessions_do_not_meet(name: str) -> None:
+    """The same key in another session is another operation."""
+    one, other = (publishing(name, writes(plan(sid), "k")[name]) for sid in ("a", "b"))
+    assert token_in(one) != token_in(other)
+
+
+@pytest.mark.parametrize("key", ["", 5, b"key", "\ud83d"])
+@pytest.mark.parametrize("name", WRITES)
+def test_idempotency_keys_that_any_write_refuses(name: str, key: Any) -> None:
+    """At once, before anything is asked."""
+    with pytest.raises(ConfigurationError, match="idempotency_key"):
+        writes(plan(), key)[name]
+
+
+def test_reads_have_no_token() -> None:
+    """There is nothing to send again."""
+    for op in (plan().info(), plan().window(1, None, strict=False), plan().get("id-1")):
         assert (batch_of(op).writes, batch_of(plan().info()).resend_key) == (False, None)
 
 

@@ -10,7 +10,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from redialog import Message, ToolCall
-from redialog.turns import newest_messages, newest_turns
+from redialog.turns import cut_at, newest_messages, newest_turns
 from tests.domain.tools import read
 
 KINDS: dict[str, Message] = {
@@ -199,3 +199,70 @@ def test_only_a_part_can_be_too_short(function: Any) -> None:
     for kinds in ("", "u", "t", "tt", "ct", "sss", "ua", "ddd"):
         assert function(conversation(kinds), 2, whole=True) is not None
     assert function([], 2, whole=False) is None
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(CONVERSATIONS, st.text("ucatts", min_size=1, max_size=12), CONVERSATIONS, st.data())
+@example("c", "tt", "", None)
+@example("", "tt", "ua", None)
+@example("u", "ctt", "t", None)
+def test_a_cut_of_a_part_is_that_of_the_whole(
+    before: str, kinds: str, after: str, data: Any
+) -> None:
+    """Where a part shows enough; else a larger one is asked for, and never the whole."""
+    start = 0 if data is None else data.draw(st.integers(0, len(kinds) - 1))
+    found = cut_at(conversation(kinds), start, begins=not before, ends=not after)
+    text = before + kinds + after
+    whole = cut_at(conversation(text), len(before) + start, begins=True, ends=True)
+    assert whole is not None
+    if found is not None:
+        assert whole == len(before) + found
+    else:
+        # Results to the end of the part, or back to its beginning.
+        assert set(kinds[start:]) == {"t"}
+        assert after or set(kinds) == {"t"}
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(CONVERSATIONS.filter(bool), st.data())
+def test_a_cut_leaves_no_result_without_its_call(kinds: str, data: Any) -> None:
+    """At the place or after it, but for the newest group, which is left whole."""
+    start = data.draw(st.integers(0, len(kinds) - 1))
+    found = cut_at(conversation(kinds), start, begins=True, ends=True)
+    assert found is not None
+    assert found < len(kinds)
+    if found >= start:
+        assert set(kinds[start:found]) <= {"t"}
+        assert kinds[found] != "t" or set(kinds[found:]) == {"t"}
+        assert kinds[found] != "t" or kinds[:found].rstrip("t")[-1:] != "c"
+    else:
+        assert kinds[found] == "c"
+        assert set(kinds[found + 1 :]) == {"t"}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "start", "cut"),
+    [
+        ("uaua", 2, 2),
+        ("ucttua", 2, 4),
+        ("ucttua", 1, 1),
+        ("ucttua", 3, 4),
+        ("uctt", 2, 1),
+        ("uctt", 3, 1),
+        ("uatt", 2, 2),
+        ("uatt", 3, 3),
+        ("ttt", 1, 1),
+        ("stt", 1, 1),
+    ],
+)
+def test_cuts_by_example(kinds: str, start: int, cut: int) -> None:
+    """A few that can be checked by eye."""
+    assert cut_at(conversation(kinds), start, begins=True, ends=True) == cut
+
+
+def test_a_cut_needs_more_where_results_reach_an_end_of_the_part() -> None:
+    """More of the newer ones, or more of the older ones."""
+    assert cut_at(conversation("uctt"), 2, begins=True, ends=False) is None
+    assert cut_at(conversation("tt"), 1, begins=False, ends=True) is None
+    assert cut_at(conversation("ctt"), 1, begins=False, ends=True) == 0
+    assert cut_at(conversation("tta"), 1, begins=False, ends=False) == 2

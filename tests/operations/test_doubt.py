@@ -11,7 +11,7 @@ import pytest
 
 from redialog import AuthError, ConnectError, ConnectionLost, RedialogError, TransportError, drive
 from redialog.effect import CommandError, Op, Replies
-from redialog.ops import write
+from redialog.ops import append, write
 from tests.operations.driving import (
     PLAIN,
     READ,
@@ -24,7 +24,7 @@ from tests.operations.driving import (
     unreachable,
 )
 from tests.operations.scripted import Scripted
-from tests.operations.tools import NOSCRIPT, OWN
+from tests.operations.tools import NOSCRIPT, writing
 
 
 @both
@@ -126,9 +126,7 @@ def test_a_doubt_of_one_operation_is_not_that_of_the_next(driver: Driver) -> Non
 @both
 def test_an_append_that_met_a_lost_script_names_its_key(driver: Driver) -> None:
     """Lost, then NOSCRIPT, then nobody there: the error says how to send it again."""
-    op = write.append(
-        OWN, [b"{}"], token="t", digest="d" * 32, at=1, ttl_ms=None, resend_key="order-1"
-    )
+    op = append.append(writing(resend_key="order-1"), [b"{}"], digest="d" * 8, at=1)
     with pytest.raises(ConnectionLost, match="idempotency_key='order-1'") as caught:
         driver(op, Scripted(lost(), [NOSCRIPT], *[unreachable()] * 3))
     assert (caught.value.maybe_applied, caught.value.token) == (True, "order-1")
@@ -137,7 +135,7 @@ def test_an_append_that_met_a_lost_script_names_its_key(driver: Driver) -> None:
 @both
 def test_a_clear_that_met_a_lost_script_is_in_doubt(driver: Driver) -> None:
     """The same of a write that no key stands for."""
-    op = write.clear(OWN, token="T")
+    op = write.clear(writing(resend_key=None))
     with pytest.raises(ConnectionLost) as caught:
         driver(op, Scripted(lost(), [NOSCRIPT], *[unreachable()] * 3))
     assert (caught.value.maybe_applied, caught.value.token) == (True, None)
@@ -147,7 +145,7 @@ def test_a_clear_that_met_a_lost_script_is_in_doubt(driver: Driver) -> None:
 @pytest.mark.parametrize("code", ["OOM", "READONLY", "MISCONF"])
 def test_a_refusal_after_a_lost_reply_does_not_deny_the_first(driver: Driver, code: str) -> None:
     """The first send may have been applied before the server refused its repetition."""
-    op = write.clear(OWN, token="T")
+    op = write.clear(writing())
     with pytest.raises(RedialogError) as caught:
         driver(op, Scripted(lost(), [CommandError(code, "x")]))
     assert getattr(caught.value, "maybe_applied", False) is True

@@ -35,7 +35,7 @@ from tests.operations.driving import (
     unreachable,
 )
 from tests.operations.scripted import AsyncScripted, Scripted
-from tests.operations.tools import NOSCRIPT, OWN
+from tests.operations.tools import NOSCRIPT, writing
 
 
 @both
@@ -153,7 +153,7 @@ def test_an_operation_may_end_at_a_failure(driver: Driver) -> None:
 def test_a_lost_script_is_sent_again_like_any_batch(driver: Driver) -> None:
     """The second form of a write has attempts of its own, under the same token."""
     transport = Scripted(lost(), [NOSCRIPT], lost(), [[0, b"1"]])
-    assert driver(write.expire(OWN, "persist", token=TOKEN), transport) is True
+    assert driver(write.expire(writing(resend_key=None), "persist"), transport) is True
     assert [(batch.writes, batch.resend_key) for batch in transport.sent] == [(True, None)] * 4
     assert transport.sent[0] is transport.sent[1]
     assert transport.sent[2] is transport.sent[3]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from redialog import Conflict, CorruptElement, ServerError, UnknownVersion
-from redialog.effect import Batch, CommandError
+from redialog import Conflict, CorruptElement
+from redialog.effect import Batch
 from redialog.ops import read, session
 from redialog.ops.read import FIRST_PAGE, PAGE_BYTES, PAGE_ELEMENTS, Cursor
-from redialog.ops.session import SessionInfo
-from tests.operations.tools import ALONE, OWN, answered, bounds, element, lrange, play
+from tests.operations.tools import answered, bounds, element, lrange, play
 
 LOG = b"chat"
 
@@ -154,72 +152,3 @@ def test_damage_in_a_page() -> None:
     assert (found[1].damage.key, found[1].damage.position) == ("chat", -2)
     with pytest.raises(CorruptElement):
         answered(read.everything(LOG, strict=True), lambda batch: lrange(log, batch))
-
-
-OLDEST = element(0)
-ANCHOR = session.anchor(OLDEST)
-
-
-def info(*replies: Any, keys: Any = OWN) -> SessionInfo:
-    """What `info` says for these replies, in one round trip."""
-    [batch], found = play(session.info(keys), list(replies))
-    assert (batch.writes, batch.resend_key) == (False, None)
-    return found
-
-
-def test_info_is_one_round_trip() -> None:
-    """Count, time to live, oldest element, owner and last activity, constant in the history."""
-    assert info(3, 5000, OLDEST, [b"1", ANCHOR, b"ada"], b"1700000009000") == SessionInfo(
-        "chat",
-        exists=True,
-        count=3,
-        user_id="ada",
-        created_at=datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC),
-        updated_at=datetime(2023, 11, 14, 22, 13, 29, tzinfo=UTC),
-        ttl=timedelta(seconds=5),
-    )
-
-
-def test_info_in_other_shapes_of_replies() -> None:
-    """RESP3 and REST give a float for the score, and text for bytes."""
-    resp3 = info(3, -1, OLDEST, [b"1", ANCHOR, b"ada"], 1700000009000.0)
-    rest = info(3, -1, OLDEST.decode(), ["1", ANCHOR.decode(), "ada"], "1700000009000")
-    assert resp3 == rest
-    assert (rest.ttl, rest.user_id) == (None, "ada")
-
-
-def test_info_of_no_session() -> None:
-    """A session without messages does not exist, whatever was left of it."""
-    nothing = SessionInfo("chat", exists=False, count=0)
-    assert info(0, -2, None, [None, None, None], None) == nothing
-    assert info(0, -2, None, [b"1", ANCHOR, b"ada"], b"1700000009000", keys=ALONE) == nothing
-
-
-@pytest.mark.parametrize("kept", [[None, None, None], [b"1", b"9:abc", b"ada"], [b"1", None, b"a"]])
-def test_an_owner_of_another_conversation_counts_as_none(kept: list[bytes | None]) -> None:
-    """Where the oldest element is another than the companions remember, they are stale."""
-    assert info(1, -1, OLDEST, kept, None).user_id is None
-
-
-def test_info_of_a_newer_layout() -> None:
-    """What a newer version wrote is not guessed at."""
-    with pytest.raises(UnknownVersion):
-        info(1, -1, OLDEST, [b"2", ANCHOR, b"ada"], None)
-
-
-def test_info_of_a_damaged_oldest_element() -> None:
-    """The rest is still known."""
-    found = info(1, -1, b"{", [None, None, None], b"5")
-    assert (found.exists, found.count, found.created_at) == (True, 1, None)
-
-
-def test_info_with_an_error_among_the_replies() -> None:
-    """One command that is refused is an error of the whole, not a missing field."""
-    with pytest.raises(ServerError):
-        info(1, -1, OLDEST, [None, None, None], CommandError("ERR", "x"))
-
-
-def test_the_anchor_never_changes() -> None:
-    """It is computed here and in append.lua; a stored one must match in every later version."""
-    assert session.anchor(b"x" * 2000) == (b"2000:" + b"d5a3c9bd7e746c98b4aea0e9194fb9555b3c22ad")
-    assert session.anchor(b"").startswith(b"0:")

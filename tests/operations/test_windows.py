@@ -17,7 +17,7 @@ from redialog.effect import Batch, CommandError, Replies
 from redialog.keys import OwnLayout
 from redialog.ops import read
 from redialog.plan import SessionPlan
-from redialog.plan import settings as memory_settings
+from redialog.settings import settings as memory_settings
 from tests.operations.paging import LOG, Log, appended, assert_shape, texts, turns_of
 from tests.operations.tools import answered, element, play
 
@@ -164,24 +164,25 @@ def test_a_damaged_element_outside_the_window_does_not_matter(strict: bool) -> N
 
 
 def test_a_damaged_element_inside_the_window() -> None:
-    """It stands in its place with its position from the newest; strict raises it."""
+    """It stands in its place with its position from the oldest; strict raises it."""
     log = [element(9, "assistant"), *turns_of(1, 4)[:-2], DAMAGED, element(1), element(0)]
     _, found = answered(read.window_of_turns(LOG, 1, strict=False), Log(list(log)))
     [damaged] = [message for message in found if message.role == "damaged"]
     assert damaged.damage is not None
-    assert (damaged.damage.key, damaged.damage.position) == ("chat", log.index(DAMAGED))
+    place = log.index(DAMAGED) - len(log)
+    assert (damaged.damage.key, damaged.damage.position) == ("chat", place)
     for op in (
         read.window_of_turns(LOG, 1, strict=True),
         read.window_of_messages(LOG, 50, strict=True),
     ):
         with pytest.raises(CorruptElement) as caught:
             answered(op, Log(list(log)))
-        assert caught.value.position == log.index(DAMAGED)
+        assert caught.value.position == place
 
 
 @pytest.mark.parametrize("count", [0, 3])
 def test_a_damaged_element_on_a_later_page(count: int) -> None:
-    """Its position is the one of the moment when the length was read, on each page."""
+    """Its position is counted from the oldest, which appends in between do not change."""
     log = [*turns_of(1, 40)[:-1], element(0)]
     places = (2, 10, 30)
     for place in places:
@@ -190,10 +191,10 @@ def test_a_damaged_element_on_a_later_page(count: int) -> None:
     batches, found = answered(op, Log(list(log), appended(count, 2)))
     assert len(batches) == 3
     damages = [message.damage for message in found if message.damage is not None]
-    assert [damage.position for damage in damages] == sorted(places, reverse=True)
+    assert [damage.position for damage in damages] == [30 - 41, 10 - 41, 2 - 41]
     with pytest.raises(CorruptElement) as caught:
         answered(read.window_of_turns(LOG, 1, strict=True), Log(list(log), appended(count, 2)))
-    assert caught.value.position == 30
+    assert caught.value.position == 30 - 41
 
 
 def test_a_reply_of_text_is_read_as_bytes_are() -> None:
@@ -204,8 +205,7 @@ def test_a_reply_of_text_is_read_as_bytes_are() -> None:
 
 def test_the_plan_reads_the_sessions_log() -> None:
     """A window of a session reads its log with either kind of limit."""
-    config = memory_settings("n", None, None, 1)
-    plan = SessionPlan(config, "s", None, None)
+    plan = SessionPlan(memory_settings(namespace="n"), "s", None)
     for op, last in (
         (plan.window(2, None, strict=False), 5),
         (plan.window(None, 5, strict=False), 5),

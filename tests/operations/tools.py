@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
+import redialog
 from redialog import Message, codec, scripts
 from redialog.effect import Batch, CommandError, Op, Replies
-from redialog.keys import OwnLayout, SharedLayout
+from redialog.keys import OwnLayout, SessionKeys, SharedLayout, bucket
+from redialog.ops._scripts import Write
 
 T = TypeVar("T")
+
+SCRIPTS = sorted(path.stem for path in (Path(redialog.__file__).parent / "scripts").glob("*.lua"))
+TOKEN = "t0123"
+KEY = "order-1"
 
 OWN = OwnLayout("n").session("chat", "ada")
 ALONE = OwnLayout("n").session("chat")
 SHARED = SharedLayout("n", "").session("chat", "ada")
+
+NEAR = next(f"s{i}" for i in range(9999) if bucket(b"s%d" % i) == bucket(b"chat"))
+"""A session in the same bucket, and so in the same slot."""
+
 NOSCRIPT = CommandError("NOSCRIPT", "No matching script. Please use EVAL.")
+
+
+def writing(keys: SessionKeys = OWN, ttl_ms: int | None = 60_000, **fields: Any) -> Write:
+    """What a mutation of the session is called with, under `TOKEN`, which `KEY` stands for."""
+    return Write(keys, TOKEN, ttl_ms, **({"resend_key": KEY} | fields))
 
 
 def play(op: Op[T], *replies: Replies) -> tuple[list[Batch], T]:
@@ -79,7 +95,7 @@ def lrange(newest_first: Sequence[bytes], batch: Batch) -> list[list[bytes]]:
 
 def script_name(command: Sequence[Any]) -> str:
     """Which script a command runs, by digest or by text."""
-    for name in ("append", "clear", "expire", "note", "forget"):
+    for name in SCRIPTS:
         script = scripts.get(name)
         if command[:2] in ((b"EVALSHA", script.sha), (b"EVAL", script.body)):
             return name

@@ -72,8 +72,9 @@ def one(log: bytes, message_id: str) -> Op[Found]:
     found = yield from find(log, message_id)
     if found is None:
         raise NotFound(
-            f"the session under {_shown(log)!r} has no message with this id; it may have been "
-            "removed, or belong to another session"
+            "the session has no message with this id; it may have been removed, or belong to "
+            "another session",
+            key=_shown(log),
         )
     return found
 
@@ -113,8 +114,9 @@ def _all_with(log: bytes, message_id: str) -> Op[list[Found]]:
 def _repeated(log: bytes, found: list[Found]) -> Conflict:
     ids = [_places.derived_id(one.raw, one.position) for one in found]
     return Conflict(
-        f"{len(ids)} messages of the session under {_shown(log)!r} have this id; name one of them "
-        f"by its place: {', '.join(ids[:10])}",
+        f"{len(ids)} messages of the session have this id; name one of them by its place: "
+        f"{', '.join(ids[:10])}",
+        key=_shown(log),
         ids=ids,
     )
 
