@@ -1,14 +1,11 @@
-"""Servers and stores that the tests share."""
+"""Servers that the tests share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from redialog import ChatMemory
-from tests.support.backends import BACKENDS, Backend, Store, opened
 from tests.support.servers import Server
 
 
@@ -34,19 +31,3 @@ def server(server_of: Callable[[str], Server]) -> Server:
     found = server_of("redis")
     found.flush()
     return found
-
-
-@pytest.fixture(params=BACKENDS, ids=str)
-def store(
-    request: pytest.FixtureRequest, server_of: Callable[[str], Server], tmp_path: Path
-) -> Iterator[Store]:
-    """Each backend of the table in turn."""
-    backend: Backend = request.param
-    with opened(backend, server_of, tmp_path / "chats") as found:
-        yield found
-
-
-@pytest.fixture
-def memory(store: Store) -> ChatMemory:
-    """A memory on each backend in turn."""
-    return store.memory()

@@ -146,11 +146,6 @@ def texts(reply: Reply) -> list[bytes]:
     return [text(item) for item in reply]
 
 
-def optional_texts(reply: Reply) -> list[bytes | None]:
-    """An array of texts and nulls, as HMGET gives it."""
-    return [None if item is None else text(item) for item in reply]
-
-
 def score(reply: Reply) -> int | None:
     """A sorted set's score: text in RESP2, a float in RESP3."""
     return None if reply is None else _whole(reply)

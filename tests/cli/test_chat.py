@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 from redialog import ChatMemory, Message
@@ -125,6 +126,7 @@ def test_a_turn_that_cannot_be_stored_is_told() -> None:
             gone.set()
             _, err = process.communicate()
     assert process.returncode == 4
-    # A request went into the dead connection: from here one cannot know.
-    assert "the last turn may not be stored" in err
+    # A request went into the dead connection: from here one cannot know. Now and then an append
+    # first looks for expired sessions; then it is known that nothing was sent.
+    assert re.search("the last turn (may not be|is not) stored", err)
     assert "idempotency_key" not in err

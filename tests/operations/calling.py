@@ -12,12 +12,12 @@ from redialog.effect import Batch, Op, Replies
 from redialog.keys import Layout, OwnLayout, SessionKeys, SharedLayout, bucket
 from redialog.ops import append, edit, find, fork, read, session, write
 from redialog.ops._scripts import Write
-from tests.operations.tools import NOSCRIPT, element, lrange, script_name, writing
+from tests.operations.tools import NOSCRIPT, Asked, element, lrange, resolved, script_name, writing
 
 DIGEST = "d" * 8
 Scripts: TypeAlias = dict[str, list[Any]]
 DONE = [0, f"{DIGEST}:1700".encode(), b""]
-EDITED = [0, b"a" * 40 + b":1", b""]
+EDITED = [0, Asked(b":1"), b""]
 ODD_IDS = ["chat", "a b", "{x}", "a}b", "{}x", "é:{", "%7B", "\n", "東京" * 50]
 LAYOUTS: list[Layout] = [OwnLayout("n"), OwnLayout("{n}:"), SharedLayout("n", "")]
 LAYOUTS += [SharedLayout("n", "p{}:"), SharedLayout("n", "{t}")]
@@ -41,7 +41,7 @@ class Served:
         names = {command[0] for command in batch.commands}
         if self._forgotten and b"EVALSHA" in names:
             return [NOSCRIPT if c[0] == b"EVALSHA" else self._reply(c) for c in batch.commands]
-        return [self._reply(command) for command in batch.commands]
+        return resolved(batch, [self._reply(command) for command in batch.commands])
 
     def _reply(self, command: Any) -> Any:
         name = command[0]
@@ -100,7 +100,7 @@ _NEW = edit.New(Message.user("new"), 1 << 20)
 _FORKED: Scripts = {
     "snapshot": [[2, -1, b"", b"T", b""]],
     "stage": [[0, 2]],
-    "publish": [[0, b"fork", b""]],
+    "publish": [[0, Asked(), b""]],
     "note": [1],
 }
 _WRITTEN: Scripts = {
@@ -110,7 +110,9 @@ _WRITTEN: Scripts = {
     "drop": [1],
     "stage": [[0, 1]],
 }
-_FULL: Scripts = {"append": [[2, b"2"], DONE], "publish": [[2, b"2"], DONE]}
+_FULL: Scripts = {
+    name: [[2, b"2", [element(2), element(1)]], DONE] for name in ("append", "publish")
+}
 _EDIT: Scripts = {"edit": [EDITED], "note": [1]}
 
 MUTATIONS: dict[str, Case] = {

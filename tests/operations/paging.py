@@ -53,6 +53,12 @@ class Log:
                 self._within(self._batches, self.elements)
             if command == (b"LLEN", LOG):
                 replies.append(len(self.elements))
+            elif command[0] == b"LINDEX":
+                place = command[2]
+                assert isinstance(place, int)
+                assert place < 0
+                there = -place <= len(self.elements)
+                replies.append(self.elements[place] if there else None)
             else:
                 assert command[:2] == (b"LRANGE", LOG)
                 replies += lrange(self.elements, Batch((command,)))
@@ -87,7 +93,9 @@ def assert_shape(batches: list[Batch], guess: int, total: int) -> None:
     assert min(guess, read.FIRST_PAGE) <= last < read.PAGE_ELEMENTS
     seen = last + 1
     for batch in batches[2:]:
-        assert names(batch) == [b"LRANGE"]
+        assert names(batch) == [b"LRANGE", b"LINDEX"]
+        # The newest that was read must still be there, too.
+        assert batch.commands[1] == (b"LINDEX", LOG, -total)
         start, stop = bounds(batch)
         # It begins with the last element of the page before.
         assert start == seen - 1 - total

@@ -21,13 +21,14 @@ from redialog import (
 from redialog.effect import CommandError, Op
 from redialog.keys import SessionKeys
 from redialog.ops import edit
-from redialog.ops._scripts import RESTARTS
+from redialog.ops._scripts import RESTARTS, said
 from tests.operations.tools import (
     ALONE,
     KEY,
     OWN,
     SHARED,
     TOKEN,
+    Asked,
     arguments_of,
     element,
     keys_of,
@@ -38,13 +39,19 @@ from tests.operations.tools import (
 
 LOG = [element(2), element(1), element(0)]
 CHANGED: list[Any] = [CommandError("CHANGED", "")]
-SHA1 = b"a" * 40
+ASKED = {
+    "replace": said(
+        b"replace", b"id-1", codec.element(codec.stored_as(Message.user("new"), "id-1", None))
+    ),
+    "remove": said(b"remove", b"id-1"),
+    "rewind": said(b"rewind", b"id-1"),
+}
 FOREIGN = b'{"type":"human","data":{"content":"hi"}}'
 
 
 def done(dropped: int, code: int = 0) -> list[Any]:
     """What edit.lua answers."""
-    return [[code, SHA1 + b":%d" % dropped, b""]]
+    return [[code, Asked(b":%d" % dropped), b""]]
 
 
 def replace(keys: SessionKeys = OWN, **fields: Any) -> Op[Any]:
@@ -94,7 +101,7 @@ def test_an_edit_is_one_script_call_besides_finding(
     catalogue = keys.catalogue() if keys.together else []
     assert keys_of(command) == (keys.log, keys.meta, keys.op(TOKEN), *catalogue)
     head = (60_000, 60_000, "", keys.owner or b"", b"chat")
-    assert arguments_of(command) == (*head, -2, LOG[1], action, text)
+    assert arguments_of(command) == (*head, -2, LOG[1], action, text, ASKED[action])
     # In a shared layout only a session that is known is noted: an edit makes none.
     assert [(script_name(c), keys_of(c), arguments_of(c)) for c in ahead] == (
         [] if keys.together else [("note", (keys.sessions, keys.user), (b"chat", "XX"))]
@@ -117,7 +124,7 @@ def test_an_edit_under_a_key_asks_first_whether_it_was_done(
     batches, found = play(op(resent=True), [None], [LOG], done(1))
     assert batches[0].commands == ((b"GET", OWN.op(TOKEN)),)
     assert found == result
-    answered = [SHA1 + b":1"]
+    answered = [f"{ASKED[action]}:1".encode()]
     after = [] if op is not replace else [[element(2), codec.element(stored("new")), element(0)]]
     for answer in (answered, [answered[0].decode()]):
         batches, found = play(op(resent=True), answer, *[[log] for log in after])
@@ -126,7 +133,9 @@ def test_an_edit_under_a_key_asks_first_whether_it_was_done(
 
 
 @edits
-@pytest.mark.parametrize("other", [b"dddddddd:1700", b"1", b"fork", b"7:1700000000000:ada", b""])
+@pytest.mark.parametrize(
+    "other", [b"dddddddd:1700", b"1", b"fork", b"7:1700000000000:ada", b"", b"a" * 16 + b":1"]
+)
 def test_a_key_that_was_used_for_something_else(op: Operation, other: bytes) -> None:
     """Nothing is done, and the caller learns it, whether it is asked first or by the script."""
     with pytest.raises(IdempotencyMismatch):
@@ -229,12 +238,16 @@ def test_a_message_derived_twice_is_still_bound_to_what_was_read() -> None:
         replacing(twice, [LOG[0], element(1, content="other"), LOG[2]])
 
 
-def test_a_message_that_is_replaced_with_itself_is_not_written() -> None:
-    """It lies there as an earlier call left it, whose answer was lost."""
-    current = codec.decode(LOG[1], key="", position=-2)
-    assert replacing(current, LOG) == current
-    log = [LOG[0], codec.element(stored("new")), LOG[2]]
-    assert replacing(Message.user("new"), log) == stored("new")
+def test_a_message_that_is_there_already_is_no_conflict() -> None:
+    """An earlier call stored it, whose answer was lost; the script still checks the owner."""
+    old = codec.decode(LOG[1], key="", position=-2)
+    new = old.replace(content="new")
+    there = codec.element(codec.stored_as(new, "id-1", None))
+    for message, lies in ((old, LOG[1]), (new, there)):
+        op = edit.replace(writing(), "id-1", edit.New(message, 1 << 20))
+        batches, found = play(op, [[LOG[0], lies, LOG[2]]], done(0))
+        assert codec.element(found) == lies
+        assert arguments_of(batches[1].commands[0])[6] == lies
 
 
 def test_a_message_without_an_id_gets_that_of_its_place() -> None:

@@ -47,7 +47,9 @@ def served(renewal: Any = 1) -> Callable[[Batch], Replies]:
             elif command[0] == b"LLEN":
                 replies.append(len(LOG))
             elif command[0] == b"LINDEX":
-                replies.append(LOG[-4])
+                place = command[2]
+                assert isinstance(place, int)
+                replies.append(LOG[place])
             else:
                 replies.append(NOSCRIPT if command[0] == renewal else 1)
                 if isinstance(renewal, CommandError):

@@ -181,7 +181,6 @@ def test_texts() -> None:
     assert replies.text("é") == replies.text("é".encode()) == "é".encode()
     assert replies.texts(["a", b"b"]) == [b"a", b"b"]
     assert replies.texts((b"a",)) == [b"a"]
-    assert replies.optional_texts([None, "a", b"b"]) == [None, b"a", b"b"]
     for bad in (None, 5, [1]):
         with pytest.raises(DataError):
             replies.text(bad)

@@ -79,9 +79,23 @@ def test_an_append_between_the_two_lengths_is_asked_again(count: int, times: int
     # Twice in each of the batches that were disturbed.
     assert len(found) == 21 + 2 * times * count
     assert [len(batch.commands) for batch in batches[: times + 3]] == (
-        [1, *[3] * (times + 1), 1] if len(batches) > times + 2 else [1, *[3] * (times + 1)]
+        [1, *[3] * (times + 1), 2] if len(batches) > times + 2 else [1, *[3] * (times + 1)]
     )
     assert_shape([batches[0], *batches[times + 1 :]], 4, len(log))
+
+
+def test_a_rewind_between_two_pages_is_noticed() -> None:
+    """Also where the page before still ends as it did: its newest messages are gone."""
+    log = turns_of(4, 20)
+    rewound = log[10:]
+
+    def after(batches: int, found: list[bytes]) -> None:
+        if batches == 2:
+            found[:] = rewound
+
+    batches, found = answered(read.window_of_turns(LOG, 2, strict=False), Log(log, after))
+    assert texts(found) == [f"m{i}" for i in range(42, 74)]
+    assert len(batches) > 3
 
 
 def test_lengths_that_never_agree_are_a_conflict() -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 import redialog
 from redialog import Message, codec, scripts
 from redialog.effect import Batch, CommandError, Op, Replies
@@ -33,6 +35,23 @@ def writing(keys: SessionKeys = OWN, ttl_ms: int | None = 60_000, **fields: Any)
     return Write(keys, TOKEN, ttl_ms, **({"resend_key": KEY} | fields))
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """Stands in a script's answer for the digest of what was asked for, which its call holds."""
+
+    tail: bytes = b""
+
+
+def resolved(batch: Batch, answers: Replies) -> list[Any]:
+    """The replies with what stands for a digest replaced."""
+    found = list(answers)
+    for index, (command, reply) in enumerate(zip(batch.commands, found, strict=True)):
+        if isinstance(reply, list) and len(reply) > 1 and isinstance(reply[1], Asked):
+            args = arguments_of(command)
+            digest = args[9] if script_name(command) == "edit" else args[0]
+            found[index] = [reply[0], f"{digest}".encode() + reply[1].tail, *reply[2:]]
+    return found
+
+
 def play(op: Op[T], *replies: Replies) -> tuple[list[Batch], T]:
     """The batches that an operation yields for these replies, and what it returns.
 
@@ -47,7 +66,7 @@ def play(op: Op[T], *replies: Replies) -> tuple[list[Batch], T]:
             assert waiting, f"one more batch than expected: {batch}"
             reply = waiting.pop(0)
             assert len(reply) == len(batch.commands), "one reply for each command"
-            batch = op.send(reply)
+            batch = op.send(resolved(batch, reply))
     except StopIteration as stop:
         assert not waiting, f"{len(waiting)} replies were not asked for"
         return batches, stop.value
@@ -63,7 +82,7 @@ def answered(
         while True:
             batches.append(batch)
             assert len(batches) <= most, "the operation does not end"
-            batch = op.send(answer(batch))
+            batch = op.send(resolved(batch, answer(batch)))
     except StopIteration as stop:
         return batches, stop.value
 

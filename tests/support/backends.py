@@ -1,19 +1,20 @@
-"""The one table of backends that the conformance suite runs on."""
+"""The one table of backends that the conformance suite runs on, and what a row needs to run."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from types import TracebackType
+from typing import Any, Self
 
 import redis
 import redis.asyncio
 
-from redialog import AsyncChatMemory, ChatMemory
-from tests.support.blocking import Blocking
+from redialog import AsyncChatMemory, ChatMemory, embedded
+from redialog.testing.conformance import blocking
 from tests.support.servers import Server
 
 
@@ -53,43 +54,76 @@ BACKENDS = [
 ]
 
 
+class Ground:
+    """The servers of the table, each with a client, kept open from row to row.
+
+    Args:
+        server_of: gives a running server of a kind.
+        folder: an empty one, for the embedded server.
+    """
+
+    def __init__(self, server_of: Callable[[str], Server], folder: Path) -> None:
+        self._server_of = server_of
+        self._folder = folder
+        self._closing = contextlib.ExitStack()
+        self._found: dict[str, tuple[str, redis.Redis]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._closing.close()
+
+    def emptied(self, server: str) -> tuple[str, redis.Redis]:
+        """The URL of a server, and a client of another library: bytes in and out."""
+        if server not in self._found:
+            self._found[server] = self._opened(server)
+        url, raw = self._found[server]
+        raw.flushall()
+        return url, raw
+
+    def _opened(self, server: str) -> tuple[str, redis.Redis]:
+        if server == "embedded":
+            lease = embedded.attach(str(self._folder))
+            self._closing.callback(lease.close)
+            raw = redis.Redis.from_url(f"unix://{lease.socket_path}")
+            url = f"embedded://{self._folder}"
+        else:
+            found = self._server_of(server)
+            raw, url = found.client(), found.url
+        self._closing.callback(raw.close)
+        return url, raw
+
+
 class Store:
-    """A backend in use: makes memories on it, and looks into it with a client of its own.
+    """A row in use: makes memories on an empty database, and looks into it with another client.
 
     Args:
         backend: the row.
-        url: of the server.
-        closing: collects what must be closed after the test.
+        ground: the servers.
     """
 
-    def __init__(self, backend: Backend, url: str, closing: contextlib.ExitStack) -> None:
+    def __init__(self, backend: Backend, ground: Ground) -> None:
         self.backend = backend
-        self.url = url
-        self._closing = closing
+        self.url, self.raw = ground.emptied(backend.server)
+        self._closing = contextlib.ExitStack()
         self._runner: asyncio.Runner | None = None
-        self._raw: redis.Redis | None = None
 
-    @property
-    def raw(self) -> redis.Redis:
-        """A client of another library: bytes in and out."""
-        if self._raw is None:
-            if self.backend.server == "embedded":
-                # Started by its first user.
-                self.memory().ping()
-            self._raw = redis.Redis.from_url(self.raw_url)
-            self._closing.callback(self._raw.close)
-        return self._raw
+    def __enter__(self) -> Self:
+        return self
 
-    @property
-    def raw_url(self) -> str:
-        """Where another client finds the server."""
-        if self.backend.server != "embedded":
-            return self.url
-        from redialog import embedded
-
-        lease = embedded.attach(self.url.removeprefix("embedded://"))
-        self._closing.callback(lease.close)
-        return f"unix://{lease.socket_path}"
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._closing.close()
 
     def memory(self, **options: Any) -> ChatMemory:
         """A memory on the backend; closed after the test.
@@ -98,13 +132,12 @@ class Store:
         """
         if self.backend.facade == "sync":
             memory = self._sync(**options)
-            self._closing.callback(memory.close)
-            return memory
-        if self._runner is None:
-            self._runner = self._closing.enter_context(asyncio.Runner())
-        blocking = Blocking(self._async(**options), self._runner)
-        self._closing.callback(blocking.close)
-        return cast(ChatMemory, blocking)
+        else:
+            if self._runner is None:
+                self._runner = self._closing.enter_context(asyncio.Runner())
+            memory = blocking(self._async(self._runner, **options), self._runner)
+        self._closing.callback(memory.close)
+        return memory
 
     def _sync(self, **options: Any) -> ChatMemory:
         if not self.backend.decoded:
@@ -115,7 +148,7 @@ class Store:
         self._closing.callback(client.close)
         return ChatMemory.from_client(client, **options)
 
-    def _async(self, **options: Any) -> AsyncChatMemory:
+    def _async(self, runner: asyncio.Runner, **options: Any) -> AsyncChatMemory:
         if not self.backend.decoded:
             return AsyncChatMemory.from_url(self.url, protocol=self.backend.protocol, **options)
         client = redis.asyncio.Redis.from_url(
@@ -125,19 +158,5 @@ class Store:
         async def close() -> None:
             await client.aclose()
 
-        runner = self._runner
-        assert runner is not None
         self._closing.callback(lambda: runner.run(close()))
         return AsyncChatMemory.from_client(client, **options)
-
-
-@contextlib.contextmanager
-def opened(backend: Backend, server_of: Callable[[str], Server], folder: Path) -> Iterator[Store]:
-    """The backend's server, emptied, until the test is over."""
-    with contextlib.ExitStack() as closing:
-        if backend.server == "embedded":
-            yield Store(backend, f"embedded://{folder}", closing)
-        else:
-            server = server_of(backend.server)
-            server.flush()
-            yield Store(backend, server.url, closing)

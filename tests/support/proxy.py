@@ -182,7 +182,7 @@ class FaultProxy:
 
     def refuse(self) -> None:
         """Refuse new connections; open ones go on."""
-        self._thread.call(self._exchange.refuse)
+        self._thread.call_async(self._exchange.refuse)
 
     def accept(self) -> None:
         """Accept connections again, on the same port."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Literal, TypeAlias
@@ -79,12 +80,12 @@ class Outcome(msgspec.Struct, frozen=True):
     Attributes:
         code: one of `DONE`, `SEEN`, `FULL`, `GONE`.
         answer: of the first time, where the token was seen.
-        reads: replies of the reads that travelled with it.
+        oldest: of a log at its cap: its oldest elements, newest first.
     """
 
     code: int
     answer: bytes
-    reads: list[Reply] = []
+    oldest: list[bytes] = []
 
 
 def call(*items: Item, writes: bool = True, resend_key: str | None = None) -> Op[list[Reply]]:
@@ -114,7 +115,7 @@ def mutate(
     noted: Literal["always", "known"] | None = None,
     stage: bytes | None = None,
     before: Sequence[Call] = (),
-    reads: Sequence[Command] = (),
+    listed: bool = True,
 ) -> Op[Outcome]:
     """Runs the one script of a mutation on a session's keys.
 
@@ -126,7 +127,7 @@ def mutate(
             where it knows the session.
         stage: a further key of the script.
         before: calls that travel ahead; their answers do not matter.
-        reads: commands that travel behind.
+        listed: whether the script touches the catalogue.
 
     Raises:
         RedialogError: the server refused it; nothing was changed.
@@ -137,27 +138,27 @@ def mutate(
     touched = [keys.log, keys.meta, keys.op(write.token), *([] if stage is None else [stage])]
     ahead = list(before)
     if keys.together:
-        touched += keys.catalogue()
+        touched += keys.catalogue() if listed else []
     elif noted is not None:
         # What the note answers does not matter: where it fails, the write stands, and the next
         # write of the session notes it again.
         only = "XX" if noted == "known" else ""
         ahead.append(Call("note", keys.catalogue(), [keys.member, only]))
-    answers = yield from call(
-        *ahead, Call(name, touched, args), *reads, resend_key=write.resend_key
-    )
-    reply, found = answers[len(ahead)], answers[len(ahead) + 1 :]
+    one = Call(name, touched, args)
+    *_, reply = yield from call(*ahead, one, resend_key=write.resend_key)
     if isinstance(reply, CommandError) and reply.code == "WRONGTYPE":
         yield from _name_culprit(keys)
     if noted and isinstance(reply, CommandError) and reply.code == "OWNER":
         yield from _take_back_note(keys)
     code, answer, *rest = replies.checked(reply, keys.log)
+    if replies.integer(code) == FULL:
+        return Outcome(FULL, replies.text(answer), replies.texts(rest[0]))
     owner = replies.text(rest[0]) if rest else b""
     if noted and owner and keys.owner is None and answer not in (b"0", "0"):
         # The write stands, whatever becomes of this; the owner's next write notes it again.
         with suppress(TransportError):
             yield from call(Call("note", [keys.of_user(owner)], [keys.member, ""]))
-    return Outcome(replies.integer(code), replies.text(answer), found)
+    return Outcome(replies.integer(code), replies.text(answer))
 
 
 def seen(write: Write) -> Op[bytes | None]:
@@ -170,6 +171,14 @@ def seen(write: Write) -> Op[bytes | None]:
     [reply] = yield Batch(((b"GET", write.keys.op(write.token)),))
     answer = replies.checked(reply, write.keys.log)
     return None if answer is None else replies.text(answer)
+
+
+def said(*parts: bytes) -> str:
+    """A digest of what an operation is asked for, to notice a token that stood for another."""
+    digest = hashlib.blake2b(digest_size=8)
+    for part in parts:
+        digest.update(b"%d:%s" % (len(part), part))
+    return digest.hexdigest()
 
 
 def mismatch() -> IdempotencyMismatch:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from redialog.effect import Argument, Command, Op
+from redialog.effect import Argument, Op
 from redialog.errors import Conflict
 from redialog.keys import Layout
 from redialog.ops import catalogue, stage
@@ -21,7 +21,7 @@ from redialog.ops._scripts import (
     mismatch,
     mutate,
 )
-from redialog.ops.cap import AROUND, MOST_GUESSED, Cut, find_cut
+from redialog.ops.cap import Cut, find_cut
 
 # Each time that another writer changes a full log between the reading and the writing.
 _CUTS = 8
@@ -96,9 +96,6 @@ def _landed(
     """Runs the script, and finds a cut for it where the log is at its cap."""
     write, log = adding.write, adding.write.keys.log
     head = [adding.written, TOKEN_TTL_MS, *write.ttl, write.owner, write.keys.member]
-    # Where a full log will probably be cut: what is added goes at the other end.
-    number = min(len(adding.elements), MOST_GUESSED) + AROUND
-    guess: Command = (b"LRANGE", log, -number, -1)
     cut = Cut(adding.cap)
     for _ in range(_CUTS):
         outcome = yield from mutate(
@@ -108,7 +105,6 @@ def _landed(
             noted="always",
             stage=staged,
             before=adding.before,
-            reads=[] if cut.cap is None else [guess],
         )
         if outcome.code != FULL:
             return outcome

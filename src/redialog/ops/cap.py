@@ -11,8 +11,8 @@ from redialog.effect import Batch, Op
 from redialog.messages import Message
 from redialog.ops._scripts import Outcome
 
-AROUND, MOST_GUESSED = 8, 100
-"""How many elements after those that will probably go are read at first, and how many of those."""
+AROUND = 8
+"""How many elements around the likely place are read at first."""
 
 LEADING = 16
 """So many system messages at the beginning are instructions to the model, and stay."""
@@ -25,7 +25,8 @@ class Cut(msgspec.Struct, frozen=True):
         cap: how many elements it may hold; None for any number.
         place: the oldest that stay, those after them that go, and the log's length; None where
             that is not known yet.
-        edge: the oldest element after the cut; empty where it is among the added ones.
+        edge: the oldest element after the cut; where that is among the added ones, the newest that
+            stays before it, and empty where none does.
     """
 
     cap: int | None
@@ -53,14 +54,16 @@ def find_cut(log: bytes, full: Outcome, new: Sequence[bytes], tried: Cut) -> Op[
     """
     cap = tried.cap or 1
     length = replies.integer(full.answer)
-    page = replies.texts(replies.checked(full.reads[0], log))[::-1]
+    page = full.oldest[::-1]
     low, span = 0, AROUND
-    page = page[:length]
     whole = [*page, *new] if len(page) == length else page
     if len(whole) < LEADING and len(page) < length and _leading(log, whole) == len(whole):
         [reply] = yield Batch(((b"LRANGE", log, -LEADING, -1),))
         page = whole = replies.texts(replies.checked(reply, log))[::-1][:length]
     spare = min(_leading(log, whole), cap - 1)
+    # At most 16, so all of them are in the page.
+    before = min(spare, length)
+    spared = page[before - 1] if before else b""
     start = length + len(new) - (cap - spare)
     if start <= spare:
         # Somebody cleared or cut it since it was found full: there is room.
@@ -76,7 +79,7 @@ def find_cut(log: bytes, full: Outcome, new: Sequence[bytes], tried: Cut) -> Op[
             first = turns.cut_at(known, start - low, begins=begins, ends=ends)
         if first is not None:
             kept = max(first + low, spare)
-            edge = page[kept - low] if low <= kept < high else b""
+            edge = page[kept - low] if low <= kept < high else spared
             return Cut(cap, (spare, kept - spare, length), edge)
         span *= 4
         low = max(spare, min(start, length) - span)

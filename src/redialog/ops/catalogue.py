@@ -161,8 +161,8 @@ def _looked_up(
 def _keys(layout: Layout, member: bytes, user_id: str | None) -> SessionKeys | None:
     """The keys of a listed session; None for an entry that only another client can have made."""
     try:
-        return layout.session(member.decode("utf-8", "replace"), user_id)
-    except InvalidSessionId:
+        return layout.session(member.decode(), user_id)
+    except (InvalidSessionId, UnicodeDecodeError):
         return None
 
 

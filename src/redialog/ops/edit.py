@@ -11,7 +11,7 @@ from redialog.effect import Op
 from redialog.errors import Conflict, InvalidMessage, MessageTooLarge
 from redialog.messages import Message
 from redialog.ops import find
-from redialog.ops._scripts import RESTARTS, TOKEN_TTL_MS, Write, mismatch, mutate, seen
+from redialog.ops._scripts import RESTARTS, TOKEN_TTL_MS, Write, mismatch, mutate, said, seen
 from redialog.ops.find import Found
 
 
@@ -43,25 +43,32 @@ def replace(write: Write, message_id: str, new: New) -> Op[Message]:
         Conflict: the message was changed since the new one was derived from it, or several have
             that id.
         InvalidMessage: the new one is too large, or has another id.
+        IdempotencyMismatch: the token was used for something else.
 
     Cost: 1 round trip besides finding it.
     """
     log = write.keys.log
+    content = codec.element(codec.stored_as(new.message, message_id, None))
+    asked = said(b"replace", message_id.encode(), content)
     if (answer := (yield from seen(write))) is not None:
-        _dropped(answer)
-        return find.decoded(log, (yield from find.one(log, message_id)))
+        _dropped(answer, asked)
+        # What the first call stored, also where another has replaced it since.
+        present = yield from find.find(log, message_id)
+        return (
+            codec.stored_as(new.message, message_id, None)
+            if present is None
+            else (_stored(log, present, message_id, new))
+        )
     expected: bytes | None = None
     for _ in range(RESTARTS):
         found = yield from find.one(log, message_id)
         stored = _stored(log, found, message_id, new)
         element = codec.element(stored)
-        if found.raw == element:
-            # As an earlier try of the caller left it, whose answer was lost.
-            return stored
         expected = expected or _expected(found, message_id, new.message)
-        if found.raw != expected:
+        # It may be there already: an earlier try of the caller, whose answer was lost.
+        if found.raw not in (expected, element):
             raise _changed()
-        if (yield from _edited(write, found, "replace", element)) is not None:
+        if (yield from _edited(write, asked, found, "replace", element)) is not None:
             return stored
     raise _changed()
 
@@ -81,8 +88,9 @@ def remove(write: Write, message_id: str) -> Op[bool]:
 
     Cost: 1 round trip besides finding it.
     """
+    asked = said(b"remove", message_id.encode())
     if (answer := (yield from seen(write))) is not None:
-        return _dropped(answer) == 1
+        return _dropped(answer, asked) == 1
     expected: bytes | None = None
     for _ in range(RESTARTS):
         found = yield from find.find(write.keys.log, message_id)
@@ -92,7 +100,7 @@ def remove(write: Write, message_id: str) -> Op[bool]:
         if found.raw != expected:
             raise _changed()
         marker = f"redialog:removed:{write.token}"
-        if (yield from _edited(write, found, "remove", marker)) is not None:
+        if (yield from _edited(write, asked, found, "remove", marker)) is not None:
             return True
     raise _changed()
 
@@ -113,15 +121,16 @@ def rewind(write: Write, message_id: str) -> Op[int]:
 
     Cost: 1 round trip besides finding it.
     """
+    asked = said(b"rewind", message_id.encode())
     if (answer := (yield from seen(write))) is not None:
-        return _dropped(answer)
+        return _dropped(answer, asked)
     expected: bytes | None = None
     for _ in range(RESTARTS):
         found = yield from find.one(write.keys.log, message_id)
         expected = expected or found.raw
         if found.raw != expected:
             raise _changed()
-        dropped = yield from _edited(write, found, "rewind", "")
+        dropped = yield from _edited(write, asked, found, "rewind", "")
         if dropped is not None:
             return dropped
     raise _changed()
@@ -129,6 +138,7 @@ def rewind(write: Write, message_id: str) -> Op[int]:
 
 def _edited(
     write: Write,
+    asked: str,
     found: Found,
     action: Literal["replace", "remove", "rewind"],
     element: bytes | str,
@@ -143,6 +153,7 @@ def _edited(
         found.raw,
         action,
         element,
+        asked,
     ]
     try:
         outcome = yield from mutate("edit", write, args, noted="known")
@@ -150,12 +161,12 @@ def _edited(
         if type(conflict) is not Conflict:
             raise
         return None
-    return _dropped(outcome.answer)
+    return _dropped(outcome.answer, asked)
 
 
-def _dropped(answer: bytes) -> int:
-    digest, _, dropped = answer.partition(b":")
-    if len(digest) != 40 or not dropped.isdigit():  # noqa: PLR2004 - of a SHA-1
+def _dropped(answer: bytes, asked: str) -> int:
+    before, _, dropped = answer.partition(b":")
+    if before != asked.encode() or not dropped.isdigit():
         raise mismatch()
     return int(dropped)
 

@@ -16,12 +16,11 @@ from redialog.ops._scripts import (
     call,
     mismatch,
     mutate,
+    said,
     seen,
 )
 from redialog.ops.append import gone
 from redialog.ops.stage import STAGE_TTL_MS
-
-_DIGEST = "fork"
 
 
 def fork(layout: Layout, write: Write, new_id: str, at: str | None) -> Op[None]:
@@ -38,17 +37,19 @@ def fork(layout: Layout, write: Write, new_id: str, at: str | None) -> Op[None]:
         NotFound: there is no such session or message.
         Conflict: there is a session of the new id; or the message was changed meanwhile, or
             several have that id.
+        IdempotencyMismatch: the token was used for something else.
 
     Cost: 2 round trips where both lie in one slot, as they do under a random id in the own
     layout; else 7 for up to 99 messages, then 3 for each 1,000 or 4 MB. Finding ``at`` comes on
     top, and 1 where the application named the token.
     """
+    asked = said(b"fork", write.keys.log, (at or "").encode())
     bare = layout.session(new_id)
     earlier = yield from seen(
         Write(bare, write.token, resend_key=write.resend_key, resent=write.resent)
     )
     if earlier is not None:
-        _check(earlier)
+        _check(earlier, asked)
         return
     for _ in range(RESTARTS):
         answer = yield from _snapshot(write, at)
@@ -63,7 +64,7 @@ def fork(layout: Layout, write: Write, new_id: str, at: str | None) -> Op[None]:
         new = Write(target, write.token, ttl, resend_key=write.resend_key)
         companions: list[Argument] = [*(("title", title) if title else ())]
         companions += ("trimmed", trimmed) if trimmed else ()
-        head: list[Argument] = [_DIGEST, TOKEN_TTL_MS, *new.ttl, new.owner, target.member]
+        head: list[Argument] = [asked, TOKEN_TTL_MS, *new.ttl, new.owner, target.member]
         outcome = yield from mutate(
             "publish",
             new,
@@ -72,13 +73,13 @@ def fork(layout: Layout, write: Write, new_id: str, at: str | None) -> Op[None]:
             stage=target.stage(write.token),
         )
         if outcome.code != GONE:
-            _check(outcome.answer)
+            _check(outcome.answer, asked)
             return
     raise gone()
 
 
-def _check(answer: bytes) -> None:
-    if answer != _DIGEST.encode():
+def _check(answer: bytes, asked: str) -> None:
+    if answer != asked.encode():
         raise mismatch()
 
 

@@ -111,16 +111,18 @@ def _numbered_window(log: bytes, cut: _Cut, size: int) -> Op[tuple[list[Message]
         return [], None
     total = replies.integer(after)
     page = replies.texts(replies.checked(reply, log))
-    found = _decoded(log, page, total)
+    found, start = _decoded(log, page, total), page[0] if page else b""
     while (first := cut.start(found, len(found) == total)) is None:
         # With the last element of the page before, which must still be there.
         oldest = -(total - len(found)) - 1
         size = _next_size(page, PAGE_ELEMENTS)
-        [reply] = yield Batch(((b"LRANGE", log, oldest, min(oldest + size, -1)),))
-        chunk = replies.texts(replies.checked(reply, log))
-        if len(chunk) < 2 or chunk[0] != page[-1]:  # noqa: PLR2004
+        # And the newest of all: where a rewind has dropped that, what was read is no more.
+        newest = (b"LINDEX", log, -total)
+        reply, top = yield Batch(((b"LRANGE", log, oldest, min(oldest + size, -1)), newest))
+        overlap, *chunk = replies.texts(replies.checked(reply, log)) or [b""]
+        if not chunk or overlap != page[-1] or top is None or replies.text(top) != start:
             return [], None
-        page = chunk[1:]
+        page = chunk
         found = _decoded(log, page, total - len(found)) + found
     return found, first
 

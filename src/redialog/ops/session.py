@@ -120,7 +120,7 @@ def set_title(write: Write, title: str) -> Op[bool]:
     Cost: 1 round trip.
     """
     args = [TOKEN_TTL_MS, *write.ttl, write.owner, title]
-    outcome = yield from mutate("title", write, args)
+    outcome = yield from mutate("title", write, args, listed=False)
     return flag(outcome)
 
 

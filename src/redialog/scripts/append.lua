@@ -13,11 +13,12 @@
 -- ARGV[5] owner     user id, or ''
 -- ARGV[6] member    the session in the catalogue
 -- ARGV[7] cut       "cap" or "cap:spare:drop:length" (include/cap.lua), or ''
--- ARGV[8] edge      the oldest element after the cut, or ''
+-- ARGV[8] edge      an element at the cut (include/cap.lua), or ''
 -- ARGV[9..] elements, oldest first
 --
 -- Returns {0, written, owner or ''}; {1, the same of the first time, owner} where the token was
--- seen; {2, length} where the log is full and the cut is not given or no longer right.
+-- seen; {2, length, oldest elements, newest of them first} where the log is full and the cut is not
+-- given or no longer right.
 -- Errors: OWNER (the session is another user's), VERSION (a newer layout), WRONGTYPE, OOM,
 -- READONLY. None of them leaves anything behind.
 

@@ -8,8 +8,9 @@
 -- ARGV[7] expected  the element that must lie there
 -- ARGV[8] action    'replace', 'remove' or 'rewind'
 -- ARGV[9] element   to replace it with; else a text that no element is
+-- ARGV[10] said     digest of what was asked for, for the token
 --
--- Returns {0, "digest of the new element:number of messages dropped", owner or ''}, the last ''
+-- Returns {0, "said:number of messages dropped", owner or ''}, the last ''
 -- where no message is left, or {1, the same of the first time, owner} where the token was seen:
 -- then nothing is done, so what was appended since stays.
 -- Errors: OWNER (the session is another user's), VERSION, CHANGED (another element lies there),
@@ -40,7 +41,7 @@ end
 
 local before = redis.call('LLEN', log)
 local dropped = action == 'replace' and 0 or action == 'remove' and 1 or before + position
-local answer = redis.sha1hex(action == 'replace' and element or '') .. ':' .. dropped
+local answer = ARGV[10] .. ':' .. dropped
 redis.call('SET', op, answer, 'PX', ARGV[1])
 if action == 'rewind' then
   redis.call('LTRIM', log, position, -1)

@@ -52,11 +52,17 @@ class Exchange:
                 lambda: _Client(self, Link(self.traffic)), sock=bound(port)
             )
 
-    def refuse(self) -> None:
+    async def refuse(self) -> None:
         """Accept no more connections; open ones go on."""
         if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+            listener, self._listener = self._listener, None
+            loop = asyncio.get_running_loop()
+            for sock in listener.sockets:
+                loop.remove_reader(sock.fileno())
+            # asyncio joins what it has just accepted to its server in the loop's next turn, and
+            # loses the socket where that is closed by then.
+            await asyncio.sleep(0)
+            listener.close()
 
     async def settle(self) -> None:
         """End every connection, also one that was accepted in this moment, and every task."""

@@ -10,15 +10,22 @@ local function cut_of(text)
     length = tonumber(length)}
 end
 
--- Whether so many more elements can be added with this cut; `edge` is the oldest one after it
--- ('' where that is among the added ones), to see that the log is still the one that was read.
+-- Whether so many more elements can be added with this cut. `edge` shows that the log is still the
+-- one that was read: the oldest element after the cut, or, where that is among the added ones, the
+-- newest that stays before it.
 local function fits(log, cut, edge, adding)
   local length = redis.call('LLEN', log)
   if not cut.drop then
     return length + adding <= cut.cap
   end
-  local found = edge == '' or redis.call('LINDEX', log, -(cut.spare + cut.drop + 1)) == edge
-  return length == cut.length and found
+  local after = cut.spare + cut.drop
+  local place = after < cut.length and after + 1 or math.min(cut.spare, cut.length)
+  return length == cut.length and (place == 0 or redis.call('LINDEX', log, -place) == edge)
+end
+
+-- The elements where a full log will probably be cut: as many as are added, and a few more.
+local function oldest(log, adding)
+  return redis.call('LRANGE', log, -(math.min(adding, 100) + 8), -1)
 end
 
 -- Cuts the log after the elements were added. Returns the field of the companions that counts.

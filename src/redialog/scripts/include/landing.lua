@@ -28,7 +28,7 @@ local function land(call, adding, push, fields)
     return refused(problem)
   end
   if cut and not fits(log, cut, call.edge, adding) then
-    return refused({2, tostring(redis.call('LLEN', log))})
+    return refused({2, tostring(redis.call('LLEN', log)), oldest(log, adding)})
   end
 
   local added, now = 0, sessions and clock()
