@@ -113,7 +113,10 @@ def _carried(write: Write, target: SessionKeys) -> Op[None]:
     """Takes a stage into another slot."""
     source = write.keys.stage(write.token)
     there, op = target.stage(write.token), target.op(write.token)
-    yield Batch(((b"UNLINK", there),))
+    _, taken, done = yield Batch(((b"UNLINK", there), (b"EXISTS", target.log), (b"EXISTS", op)))
+    if taken == 1 and done == 0:
+        # Before anything is carried, and before a catalogue that lies elsewhere is told of it.
+        raise replies.error(CommandError("EXISTS"), target.log)
     cursor: read.Cursor | None = read.Cursor()
     while cursor is not None:
         try:

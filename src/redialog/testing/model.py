@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from redialog.errors import NotFound
+from redialog.errors import NotFound, SessionExists
 from redialog.testing.model_catalogue import listings
 from redialog.testing.model_landing import Landing, same
 from redialog.testing.model_state import TOKEN_TTL, Companions, Handle, Stage
@@ -235,8 +235,10 @@ class Model(Landing):
         new = Handle(new_id, handle.user_id or known.owner, handle.ttl or left)
         here, there = self.place(handle.session_id), self.place(new_id)
         if here != there:
-            staged = self.stages.pop((here, token)).elements
             self.stages.pop((there, token), None)
+            if new_id in self.logs and (there, token) not in self.tokens:
+                raise SessionExists("there is a session of the new id")
+            staged = self.stages.pop((here, token)).elements
             self.stage(new_id, token, token, 0, staged)
         self.publish(new, token, token, count, digest=digest, at=0, new=known)
 
