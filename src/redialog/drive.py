@@ -17,8 +17,8 @@ from redialog.errors import Closed, ConnectError, ServerError, TransportError
 T = TypeVar("T")
 
 ATTEMPTS = 3
-PAUSES = (0.0, 0.1, 0.3)
-"""Seconds before the second attempt, the third, ...; a restarting server needs some 50 ms."""
+PAUSES = (0.0, 0.1)
+"""Seconds before the second attempt and the third; a restarting server needs some 50 ms."""
 
 DEADLINE_S = 20.0
 """No batch is sent again later than this after its first attempt. Far below the 60 s that a token

@@ -73,7 +73,7 @@ def _rebuild(cls: type[RedialogError], text: str, fields: dict[str, object]) -> 
 
 
 class ConfigurationError(RedialogError, ValueError):
-    """An argument, an option or a URL is wrong; nothing was sent."""
+    """An argument, an option or a URL is wrong; nothing was changed."""
 
 
 class InvalidSessionId(ConfigurationError):
@@ -254,7 +254,13 @@ class UnknownVersion(DataError):
 
 
 class Conflict(RedialogError):
-    """The session was changed by somebody else meanwhile."""
+    """Somebody else changed it meanwhile, or what was named is not one thing.
+
+    Attributes:
+        ids: where several messages have the id: one for each, by its place; else empty.
+    """
+
+    ids: tuple[str, ...] = ()
 
 
 class OwnerMismatch(Conflict):

@@ -106,7 +106,7 @@ class SessionPlan:
         """The operation behind `Session.replace`."""
         given = Message.parse(message)
         _message_id(message_id)
-        # Complaints come before the first byte is sent.
+        # What can be complained about without the old message comes before the first byte is sent.
         codec.stored_as(given, message_id, None)
         new = edit.New(given, self.settings.max_message_bytes)
         return edit.replace(self._new(key), message_id, new)

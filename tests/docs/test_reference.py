@@ -18,7 +18,9 @@ def test_each_public_name_is_in_the_reference(name: str) -> None:
     assert f"`{name}" in REFERENCE
 
 
-@pytest.mark.parametrize("owner", [redialog.ChatMemory, redialog.Session], ids=lambda c: c.__name__)
+@pytest.mark.parametrize(
+    "owner", [redialog.ChatMemory, redialog.Session, redialog.Sessions], ids=lambda c: c.__name__
+)
 def test_each_method_and_parameter_is_in_the_reference(owner: type) -> None:
     """So are the methods of the two classes that do the work, with their parameters."""
     for name, member in inspect.getmembers(owner):

@@ -15,6 +15,20 @@ from tests.support.proxy import FaultProxy
 from tests.support.servers import Server
 
 
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[Server]:
+    """A server that nobody else has connections to: they are counted."""
+    with Server("redis") as server:
+        yield server
+
+
+@pytest.fixture
+def server(own_server: Server) -> Server:
+    """The same, empty."""
+    own_server.flush()
+    return own_server
+
+
 @pytest.fixture(autouse=True)
 def _no_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
     """No append begins with a look at the catalogue, as about one in 64 does: what is lost here

@@ -207,16 +207,8 @@ def _shape(result: object) -> object:
     return result
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """One of its own: connections are counted."""
-    with Server("redis") as server:
-        yield server
-
-
 @pytest.fixture
 def raw(server: Server) -> Iterator[redis.Redis]:
-    server.flush()
     with server.client(db=DATABASE) as client:
         yield client
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -32,6 +33,23 @@ def test_a_full_server_refuses_the_whole_write(connect: Connect) -> None:
         assert [message.text for message in chat.messages()] == ["before", "after"]
 
 
+@pytest.mark.parametrize("kind", ["redis", "valkey"])
+def test_on_a_full_server_what_frees_memory_works(connect: Connect, kind: str) -> None:
+    """Taking out, rewinding, expiring and clearing are how a user makes space."""
+    with Server(kind) as server, server.client() as raw:
+        chat = connect(server.url).session("s", user_id="u")
+        first, second, _, _ = chat.append(*(Message.user(text) for text in "abcd"))
+        raw.config_set("maxmemory", 1)
+        with pytest.raises(OutOfMemory):
+            chat.replace(first.id or "", Message.user("SECRET"))
+        assert chat.rewind(second.id or "") == 2
+        assert chat.remove(first.id or "") is True
+        assert [message.text for message in chat.messages()] == ["b"]
+        assert chat.expire(60) is True
+        assert chat.clear() == 1
+        assert [key for key in raw.keys("*") if b":op:" not in key] == []
+
+
 def test_a_replica_refuses_writes_and_serves_reads(connect: Connect) -> None:
     """A write to a replica is a typed error; the history can be read there."""
     with Server("redis") as primary:
@@ -39,7 +57,17 @@ def test_a_replica_refuses_writes_and_serves_reads(connect: Connect) -> None:
         with replica_of(primary) as replica:
             chat = connect(replica.url).session("s", ttl=60)
             wait_until(lambda: chat.count() == 1, what="the replica has the message")
-            for write in (lambda: chat.append(Message.user("y")), chat.clear, chat.touch):
+            [only] = chat.messages()
+            writes: list[Callable[[], object]] = [
+                lambda: chat.append(Message.user("y")),
+                lambda: chat.replace(only.id or "", Message.user("y")),
+                lambda: chat.remove(only.id or ""),
+                lambda: chat.rewind(only.id or ""),
+                chat.fork,
+                lambda: chat.set_title("y"),
+                *(chat.clear, chat.touch, chat.persist),
+            ]
+            for write in writes:
                 with pytest.raises(ReadOnly):
                     write()
             assert chat.count() == 1

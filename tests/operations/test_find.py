@@ -109,7 +109,7 @@ def test_a_repeated_id_is_a_conflict_that_names_each_by_its_place() -> None:
     log = [element(number % 3, content=f"m{number}") for number in range(300)]
     with pytest.raises(Conflict, match="100 messages") as caught:
         found(log, "id-1")
-    ids = vars(caught.value)["ids"]
+    ids = list(caught.value.ids)
     assert len(ids) == 100
     assert len(str(caught.value)) < 1000
     places = [found(log, one) for one in ids]
@@ -136,7 +136,7 @@ def test_a_message_without_an_id_is_found_where_older_ones_went() -> None:
     assert found(log[:100], message_id) == (1 + 2, None)
     with pytest.raises(Conflict) as caught:
         found([*log[5:], FOREIGN], message_id)
-    ids = vars(caught.value)["ids"]
+    ids = list(caught.value.ids)
     assert ids == [_places.derived_id(FOREIGN, place) for place in (-116, -146)]
 
 

@@ -100,6 +100,17 @@ def test_a_page_of_many_sessions_is_two_round_trips(limit: int) -> None:
     assert found == in_order(scores)[: 2 * limit]
 
 
+@pytest.mark.parametrize(("limit", "reads"), [(10, 2), (50, 3), (100, 3), (1000, 4)])
+def test_sessions_that_lie_in_one_bucket_cost_some_reads_more(limit: int, reads: int) -> None:
+    """Forks under random ids do; what is read of it grows with each time."""
+    scores = {name: number for number, name in enumerate(ids_of(7, 1500))}
+    served = Listing(OWN, scores, scores)
+    kinds, found = page_of(served, limit=limit)
+    assert [info.session_id for info in found.sessions] == in_order(scores)[:limit]
+    assert kinds.count("read") <= reads
+    assert kinds.count("info") == 1
+
+
 @pytest.mark.parametrize(("gone", "trips"), [(1, 5), (20, 5), (100, 6), (1000, 15)])
 def test_what_newest_sessions_that_are_gone_cost(gone: int, trips: int) -> None:
     """They are dropped, and further ones looked at: more of them each time."""

@@ -16,10 +16,13 @@ from redialog import (
     AsyncChatMemory,
     AsyncSession,
     ChatMemory,
+    Conflict,
     CorruptElement,
     Message,
     Session,
     SessionInfo,
+    SessionPage,
+    Sessions,
     ToolCall,
     TransportError,
 )
@@ -67,6 +70,17 @@ def blocking(client: redis.Redis) -> None:
         assert_type(chat.info(), SessionInfo)
         assert_type(chat.info().ttl, timedelta | None)
         assert_type(memory.latest_session_id(), str | None)
+        assert_type(chat.get("id"), Message | None)
+        assert_type(chat.replace("id", {"role": "user", "content": "x"}), Message)
+        assert_type(chat.remove("id"), bool)
+        assert_type(chat.rewind("id", idempotency_key="k"), int)
+        assert_type(chat.fork(at="id"), Session)
+        assert_type(chat.set_title("A title"), bool)
+        assert_type(memory.sessions("u"), Sessions)
+        assert_type(iter(memory.sessions()), Iterator[SessionInfo])
+        assert_type(memory.sessions().page(limit=5), SessionPage)
+        assert_type(memory.sessions().page().cursor, str | None)
+        memory.session("s", ttl_mode="now and then")  # type: ignore[arg-type]
         chat.append("hi")  # type: ignore[arg-type]
         chat.expire("1h")  # type: ignore[arg-type]
     ChatMemory.from_client(client)
@@ -81,9 +95,14 @@ async def awaiting(client: redis.asyncio.Redis) -> None:
         assert_type(await chat.window(messages=3), list[Message])
         assert_type(chat.iter_messages(), AsyncIterator[Message])
         assert_type(await chat.info(), SessionInfo)
+        assert_type(await chat.fork(), AsyncSession)
+        assert_type(await memory.sessions().page(), SessionPage)
+        async for info in memory.sessions("u"):
+            assert_type(info, SessionInfo)
 
 
-def errors(error: TransportError) -> None:
+def errors(error: TransportError, conflict: Conflict) -> None:
+    assert_type(conflict.ids, tuple[str, ...])
     assert_type(error.retryable, bool)
     assert_type(error.maybe_applied, bool)
     assert_type(error.token, str | None)

@@ -132,7 +132,8 @@ def mutate(
     Raises:
         RedialogError: the server refused it; nothing was changed.
 
-    Cost: 1 round trip; 2 where the session has an owner whom the handle does not name.
+    Cost: 1 round trip; 1 more where it is noted and the session has an owner whom the handle does
+    not name.
     """
     keys = write.keys
     touched = [keys.log, keys.meta, keys.op(write.token), *([] if stage is None else [stage])]
@@ -153,12 +154,13 @@ def mutate(
     code, answer, *rest = replies.checked(reply, keys.log)
     if replies.integer(code) == FULL:
         return Outcome(FULL, replies.text(answer), replies.texts(rest[0]))
+    outcome = Outcome(replies.integer(code), replies.text(answer))
     owner = replies.text(rest[0]) if rest else b""
-    if noted and owner and keys.owner is None and answer not in (b"0", "0"):
+    if noted and owner and keys.owner is None and outcome.answer != b"0":
         # The write stands, whatever becomes of this; the owner's next write notes it again.
         with suppress(TransportError):
             yield from call(Call("note", [keys.of_user(owner)], [keys.member, ""]))
-    return Outcome(replies.integer(code), replies.text(answer))
+    return outcome
 
 
 def seen(write: Write) -> Op[bytes | None]:

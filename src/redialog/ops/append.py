@@ -23,7 +23,8 @@ from redialog.ops._scripts import (
 )
 from redialog.ops.cap import Cut, find_cut
 
-# Each time that another writer changes a full log between the reading and the writing.
+# How often a cut is looked for: again each time that another writer changes a full log between the
+# reading and the writing.
 _CUTS = 8
 
 

@@ -12,7 +12,8 @@ from redialog.messages import Message
 from redialog.ops._scripts import Outcome
 
 AROUND = 8
-"""How many elements around the likely place are read at first."""
+"""How far around the likely place the first reading goes (include/cap.lua has the same number);
+four times that with each further one."""
 
 LEADING = 16
 """So many system messages at the beginning are instructions to the model, and stay."""

@@ -20,7 +20,7 @@ from redialog import replies
 from redialog.effect import Batch, Command, CommandError, Op
 from redialog.errors import ConfigurationError, InvalidSessionId, RedialogError
 from redialog.keys import Layout, SessionKeys
-from redialog.ops._scripts import Call, call
+from redialog.ops._scripts import TOKEN_TTL_MS, Call, call
 from redialog.ops.session import SessionInfo, asked, told
 
 MAX_PAGE = 1000
@@ -29,7 +29,7 @@ SWEPT = 3
 """How many of a bucket's oldest entries a write looks at now and then, and how many of any age:
 where the oldest sessions never expire, those behind them are met all the same."""
 
-GRACE_MS = 60_000
+GRACE_MS = TOKEN_TTL_MS
 """In a catalogue of its own slot an entry stands before its session does; it is not dropped while
 the write that follows it can still be on its way. As long as an operation's token lives."""
 
@@ -124,11 +124,14 @@ def _taken(bucket: _Bucket, page: Sequence[tuple[bytes, int]]) -> list[Place]:
     places = [(score, member) for member, score in page]
     bucket.open = len(places) == bucket.depth
     new = [place for place in places if bucket.last is None or place < bucket.last]
-    if new:
-        bucket.last = new[-1]
-    else:
+    if not new:
         # All have the score of the last one, or the page would have gone below it.
         bucket.depth *= 4
+        return new
+    bucket.last = new[-1]
+    # Where a bucket has to be read again, many of its entries are wanted: forks under random ids
+    # lie in the bucket of what they were made from.
+    bucket.depth = max(bucket.depth, min(8 * bucket.depth, MAX_PAGE))
     return new
 
 
@@ -200,7 +203,7 @@ def sweeping(layout: Layout, keys: SessionKeys) -> Op[list[Call]]:
     return [
         _drop(other, place)
         for (other, place), answer in zip(entries.values(), there, strict=True)
-        if answer == 0
+        if not isinstance(answer, CommandError) and replies.integer(answer) == 0
     ]
 
 

@@ -117,7 +117,7 @@ def _repeated(log: bytes, found: list[Found]) -> Conflict:
         f"{len(ids)} messages of the session have this id; name one of them by its place: "
         f"{', '.join(ids[:10])}",
         key=_shown(log),
-        ids=ids,
+        ids=tuple(ids),
     )
 
 

@@ -113,8 +113,9 @@ def _carried(write: Write, target: SessionKeys) -> Op[None]:
     """Takes a stage into another slot."""
     source = write.keys.stage(write.token)
     there, op = target.stage(write.token), target.op(write.token)
-    _, taken, done = yield Batch(((b"UNLINK", there), (b"EXISTS", target.log), (b"EXISTS", op)))
-    if taken == 1 and done == 0:
+    answers = yield Batch(((b"UNLINK", there), (b"EXISTS", target.log), (b"EXISTS", op)))
+    _, taken, done = (replies.integer(replies.checked(one, target.log)) for one in answers)
+    if taken and not done:
         # Before anything is carried, and before a catalogue that lies elsewhere is told of it.
         raise replies.error(CommandError("EXISTS"), target.log)
     cursor: read.Cursor | None = read.Cursor()

@@ -1,4 +1,7 @@
-"""Operations that change a session as a whole. Each is one script call: all of it, or nothing."""
+"""Operations on a session as a whole: clear, TTL, and reads that renew it.
+
+What changes a session is one script call: all of it, or nothing.
+"""
 
 from __future__ import annotations
 

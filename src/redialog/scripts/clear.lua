@@ -7,7 +7,8 @@
 -- Returns {0, "number of messages deleted:server's time, ms:owner or nothing"}, or {1, the same of
 -- the first time} where the token was seen: then nothing is deleted, so what was appended since
 -- stays.
--- Errors: OWNER (the session is another user's), VERSION, WRONGTYPE, before the first change.
+-- Errors: OWNER (the session is another user's), VERSION, WRONGTYPE, READONLY, before the
+-- first change.
 
 local log, meta, op, sessions, user = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 
@@ -27,9 +28,10 @@ for _, key in ipairs({sessions, user}) do
   redis.call('ZSCORE', key, ARGV[1])
 end
 local answer = length .. ':' .. clock() .. ':' .. (not stale and kept[3] or '')
+-- First of all, since a server that is full refuses a script that begins with what takes memory.
+redis.call('UNLINK', log, meta)
 redis.call('SET', op, answer, 'PX', ARGV[2])
 for _, key in ipairs({sessions, user}) do
   redis.call('ZREM', key, ARGV[1])
 end
-redis.call('UNLINK', log, meta)
 return {0, answer}

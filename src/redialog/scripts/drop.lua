@@ -8,7 +8,8 @@
 -- ARGV[3] owner  whose catalogue it is, '' for that of a namespace
 -- ARGV[4] grace  ms; a younger entry is kept
 --
--- Returns 1 where it was dropped, else 0. Errors: VERSION, WRONGTYPE, before the first change.
+-- Returns 1 where it was dropped, else 0. Errors: VERSION, WRONGTYPE, READONLY, before the
+-- first change.
 
 -- include include/companions.lua
 -- include include/keeping.lua

@@ -7,7 +7,7 @@
 -- ARGV[6] position  of the message, negative, counted from the oldest
 -- ARGV[7] expected  the element that must lie there
 -- ARGV[8] action    'replace', 'remove' or 'rewind'
--- ARGV[9] element   to replace it with; else a text that no element is
+-- ARGV[9] element   to replace it with; to remove it, a text that no element is; to rewind, ''
 -- ARGV[10] said     digest of what was asked for, for the token
 --
 -- Returns {0, "said:number of messages dropped", owner or ''}, the last ''
@@ -42,10 +42,12 @@ end
 local before = redis.call('LLEN', log)
 local dropped = action == 'replace' and 0 or action == 'remove' and 1 or before + position
 local answer = ARGV[10] .. ':' .. dropped
+if action ~= 'replace' then
+  -- First of all, since a server that is full refuses a script that begins with what takes memory.
+  redis.call('LTRIM', log, action == 'rewind' and position or 0, -1)
+end
 redis.call('SET', op, answer, 'PX', ARGV[1])
-if action == 'rewind' then
-  redis.call('LTRIM', log, position, -1)
-else
+if action ~= 'rewind' then
   redis.call('LSET', log, position, element)
   if action == 'remove' then
     -- From the nearer end.

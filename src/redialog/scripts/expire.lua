@@ -9,7 +9,8 @@
 --
 -- Returns {0, '1', owner or ''}, {0, '0', ''} where there is no such session, or {1, the same of
 -- the first time, owner} where the token was seen.
--- Errors: OWNER (the session is another user's), VERSION, WRONGTYPE, before the first change.
+-- Errors: OWNER (the session is another user's), VERSION, WRONGTYPE, OOM, READONLY,
+-- before the first change.
 
 -- include include/companions.lua
 -- include include/keeping.lua

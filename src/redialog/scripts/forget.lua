@@ -5,7 +5,7 @@
 -- ARGV[1] member
 -- ARGV[2] cleared_at  ms by the server's clock; an activity from then on keeps the entry
 --
--- Returns 1. Errors: WRONGTYPE, before the first change.
+-- Returns 1. Errors: WRONGTYPE, READONLY, before the first change.
 
 local member, cleared_at = ARGV[1], tonumber(ARGV[2])
 

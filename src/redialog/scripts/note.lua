@@ -6,7 +6,7 @@
 -- ARGV[1] member
 -- ARGV[2] 'XX' to note it only where the session is known already, else ''
 --
--- Returns 1. Errors: WRONGTYPE, before the first change.
+-- Returns 1. Errors: WRONGTYPE, OOM, READONLY, before the first change.
 
 local member, only = ARGV[1], ARGV[2]
 

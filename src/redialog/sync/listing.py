@@ -18,9 +18,9 @@ class Sessions:
     while the pages are read moves to their front: it is not met again, and one not met yet is
     passed over.
 
-    Cost: 2 round trips for a page, with a short read for each of the catalogue's 256 buckets; 3
-    more where entries of expired sessions are met, which are dropped then, and again where those
-    are many.
+    Cost: 2 round trips for a page, with a short read for each of the catalogue's 256 buckets; some
+    more where many of the sessions lie in one bucket, as forks under random ids do; 3 more where
+    entries of expired sessions are met, which are dropped then, and again where those are many.
     """
 
     def __init__(self, transport: Transport, plan: ListingPlan) -> None:

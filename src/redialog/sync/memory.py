@@ -61,7 +61,8 @@ class ChatMemory:
             ttl_mode: what renews it: ``sliding`` each write, ``fixed`` nothing, ``on_read`` each
                 write and each reading of messages.
             max_messages: how many messages a session holds: an append beyond removes the oldest,
-                but no system messages at the beginning, and no tool call without its results.
+                but not up to 16 system messages at the beginning (one fewer than ``max_messages``
+                at most), and no tool call without its results.
             max_message_bytes: limit of one stored message.
             config: options of redis-py, passed on unchanged.
             **client_options: the same as keywords, such as ``socket_timeout`` or ``ssl_ca_certs``.

@@ -17,7 +17,13 @@ T = TypeVar("T")
 
 
 class Session:
-    """One conversation; made by `ChatMemory.session`."""
+    """One conversation; made by `ChatMemory.session`.
+
+    Every method that asks the server raises `TransportError` where it does not answer and
+    `ServerError` where it refuses. A write to another user's session raises `OwnerMismatch`; one
+    under an ``idempotency_key`` that stood for something else raises `IdempotencyMismatch`. A key
+    costs an edit or a fork 1 round trip more; so does an owner whom the handle does not name.
+    """
 
     def __init__(self, transport: Transport, plan: SessionPlan) -> None:
         self._transport = transport
@@ -47,14 +53,11 @@ class Session:
 
         Raises:
             InvalidMessage: a message cannot be stored; none was.
-            IdempotencyMismatch: the key was used for other messages.
-            OwnerMismatch: the session belongs to another user.
-            TransportError: the server did not answer; see its ``maybe_applied``.
-            ServerError: the server refused it; nothing was stored.
 
         Cost: 1 round trip; grows with the messages, not with the session. About one append in 64
         takes 2 more, which free the catalogue of expired sessions; one at ``max_messages`` 1 more;
-        each 1,000 messages or 4 MB beyond the first take 1.
+        more than 1,000 messages or 4 MB 1 for each 1,000 or 4 MB; a session whose owner this handle
+        does not name 1 more.
         """
         return self._run(self._plan.append(messages, idempotency_key))
 
@@ -148,7 +151,6 @@ class Session:
             NotFound: there is no such message.
             Conflict: the old one was changed meanwhile, or several have that id.
             InvalidMessage: the new one cannot be stored.
-            OwnerMismatch: the session belongs to another user.
 
         Cost: 1 round trip besides finding it, as `get`.
         """
@@ -166,7 +168,6 @@ class Session:
 
         Raises:
             Conflict: it was changed meanwhile, or several have that id.
-            OwnerMismatch: the session belongs to another user.
 
         Cost: 1 round trip besides finding it, as `get`; grows with the session.
         """
@@ -185,7 +186,6 @@ class Session:
         Raises:
             NotFound: there is no such message.
             Conflict: it was changed meanwhile, or several have that id.
-            OwnerMismatch: the session belongs to another user.
 
         Cost: 1 round trip besides finding it, as `get`.
         """
@@ -212,7 +212,8 @@ class Session:
         Raises:
             NotFound: there is no such session or message.
             SessionExists: there is a session of the new id.
-            OwnerMismatch: the session belongs to another user.
+            Conflict: the message was changed meanwhile, or several have that id.
+            ConfigurationError: an id is not usable.
 
         Cost: 2 round trips under a random id in the own layout, else 7 for up to 99 messages,
         then 3 for each 1,000 or 4 MB. Finding ``at`` comes on top. The server copies the messages
@@ -234,7 +235,6 @@ class Session:
 
         Raises:
             ConfigurationError: the title is not usable.
-            OwnerMismatch: the session belongs to another user.
 
         Cost: 1 round trip.
         """
@@ -248,9 +248,6 @@ class Session:
 
         Returns:
             How many messages it had.
-
-        Raises:
-            OwnerMismatch: the session belongs to another user.
 
         Cost: 1 round trip; 2 in a shared layout, or where the session has an owner whom this
         handle does not name.

@@ -10,11 +10,10 @@ local function cut_of(text)
     length = tonumber(length)}
 end
 
--- Whether so many more elements can be added with this cut. `edge` shows that the log is still the
+-- Whether so many more elements can be added to a log of this length with this cut. `edge` shows that the log is still the
 -- one that was read: the oldest element after the cut, or, where that is among the added ones, the
 -- newest that stays before it.
-local function fits(log, cut, edge, adding)
-  local length = redis.call('LLEN', log)
+local function fits(log, length, cut, edge, adding)
   if not cut.drop then
     return length + adding <= cut.cap
   end

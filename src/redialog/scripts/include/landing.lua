@@ -13,9 +13,7 @@ local function land(call, adding, push, fields)
   local kept, stale, problem = companions(log, meta, call.owner)
   local whose = not stale and kept[3] or ''
   local cut = call.cut ~= '' and cut_of(call.cut)
-  if cut then
-    redis.call('LLEN', log)
-  end
+  local before = redis.call('LLEN', log)
   local seen = redis.call('SET', call.op, call.written, 'PX', call.token_ttl, 'NX', 'GET')
   if seen then
     return {1, seen, whose}
@@ -27,8 +25,8 @@ local function land(call, adding, push, fields)
   if problem then
     return refused(problem)
   end
-  if cut and not fits(log, cut, call.edge, adding) then
-    return refused({2, tostring(redis.call('LLEN', log)), oldest(log, adding)})
+  if cut and not fits(log, before, cut, call.edge, adding) then
+    return refused({2, tostring(before), oldest(log, adding)})
   end
 
   local added, now = 0, sessions and clock()
