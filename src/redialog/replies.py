@@ -65,6 +65,11 @@ _ACL_IN_SCRIPT = ("The user executing the script can't", "ACL failure in script"
 _PASSING = {"LOADING", "BUSY", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "MISCONF"}
 
 
+def shown(key: bytes) -> str:
+    """A key as errors show it, whatever bytes it has."""
+    return key.decode("utf-8", "backslashreplace")
+
+
 def error(reply: CommandError, key: bytes) -> RedialogError:
     """The typed error for an error reply.
 
@@ -73,23 +78,23 @@ def error(reply: CommandError, key: bytes) -> RedialogError:
             are messages.
         key: the log's key, for the text of the error.
     """
-    shown = key.decode("utf-8", "backslashreplace")
+    name = shown(key)
     code = reply.code
     if code == "ERR" and reply.text.startswith(_ACL_IN_SCRIPT):
         code = "NOPERM"
     if code in _SERVER_ERRORS:
         kind, text = _SERVER_ERRORS[code]
         fields: dict[str, object] = {"retryable": True} if code in _PASSING else {}
-        return kind(f"{text} (session key {shown!r})", code=code, **fields)
+        return kind(f"{text} (session key {name!r})", code=code, **fields)
     if code == "WRONGTYPE":
-        return wrong_type(shown)
+        return wrong_type(name)
     if code in ("NOAUTH", "WRONGPASS"):
         return AuthError("the server asks for a password", address="")
     if code in _REFUSALS:
         refusal, text = _REFUSALS[code]
-        return refusal(text.format(repr(shown)), key=shown)
+        return refusal(text.format(repr(name)), key=name)
     return ServerError(
-        f"the server refused a command with {code} (session key {shown!r})",
+        f"the server refused a command with {code} (session key {name!r})",
         code=code,
         retryable=code in _PASSING,
     )

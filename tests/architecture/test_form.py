@@ -30,6 +30,15 @@ def test_a_module_stays_readable(module: str) -> None:
             assert lines <= MOST_LINES_OF_A_FUNCTION, node.name
 
 
+TESTS = sorted(Path(__file__).parents[1].rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_file_of_tests_stays_readable_too(path: Path) -> None:
+    """They are read as often as what they test."""
+    assert len(path.read_text().splitlines()) <= MOST_LINES
+
+
 def public(tree: ast.Module | ast.ClassDef) -> list[Definition]:
     """The public classes, functions and methods, but those inside functions."""
     found: list[Definition] = []

@@ -219,4 +219,4 @@ def _name_culprit(keys: SessionKeys) -> Op[None]:
         if not isinstance(reply, CommandError):
             kind = replies.text(reply)
             if kind not in (b"none", expected[key]):
-                raise replies.wrong_type(key.decode("utf-8", "backslashreplace"), kind.decode())
+                raise replies.wrong_type(replies.shown(key), kind.decode())

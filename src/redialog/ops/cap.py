@@ -103,5 +103,4 @@ def _leading(log: bytes, oldest_first: Sequence[bytes]) -> int:
 
 def _decoded(log: bytes, oldest_first: Sequence[bytes], start: int) -> list[Message]:
     positions = range(-(start + 1), -(start + 1) - len(oldest_first), -1)
-    key = log.decode("utf-8", "backslashreplace")
-    return codec.decode_many(oldest_first, key=key, positions=positions)
+    return codec.decode_many(oldest_first, key=replies.shown(log), positions=positions)

@@ -74,7 +74,7 @@ def one(log: bytes, message_id: str) -> Op[Found]:
         raise NotFound(
             "the session has no message with this id; it may have been removed, or belong to "
             "another session",
-            key=_shown(log),
+            key=replies.shown(log),
         )
     return found
 
@@ -87,7 +87,7 @@ def get(log: bytes, message_id: str) -> Op[Message | None]:
 
 def decoded(log: bytes, found: Found) -> Message:
     """The message of a found element."""
-    return codec.decode(found.raw, key=_shown(log), position=found.position)
+    return codec.decode(found.raw, key=replies.shown(log), position=found.position)
 
 
 def _all_with(log: bytes, message_id: str) -> Op[list[Found]]:
@@ -116,10 +116,6 @@ def _repeated(log: bytes, found: list[Found]) -> Conflict:
     return Conflict(
         f"{len(ids)} messages of the session have this id; name one of them by its place: "
         f"{', '.join(ids[:10])}",
-        key=_shown(log),
+        key=replies.shown(log),
         ids=tuple(ids),
     )
-
-
-def _shown(log: bytes) -> str:
-    return log.decode("utf-8", "backslashreplace")

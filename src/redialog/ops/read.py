@@ -133,7 +133,7 @@ def _decoded(log: bytes, newest_first: Sequence[bytes], total: int | None = None
     positions = range(size - 1, -1, -1)
     if total is not None:
         positions = range(-(total - size) - 1, -total - 1, -1)
-    return codec.decode_many(newest_first[::-1], key=_shown(log), positions=positions)
+    return codec.decode_many(newest_first[::-1], key=replies.shown(log), positions=positions)
 
 
 class Cursor(msgspec.Struct, frozen=True):
@@ -200,7 +200,7 @@ def page(log: bytes, cursor: Cursor, *, strict: bool) -> Op[Page]:
     # Counted from the oldest, as LINDEX takes it: appends do not change it.
     first = -(found.start + 1)
     positions = range(first, first - len(found.elements), -1)
-    messages = codec.decode_many(found.elements, key=_shown(log), positions=positions)
+    messages = codec.decode_many(found.elements, key=replies.shown(log), positions=positions)
     _raise_where_damaged(messages, strict)
     return Page(messages, found.next)
 
@@ -243,9 +243,6 @@ def _raise_where_damaged(messages: Sequence[Message], strict: bool) -> None:
 def changed(log: bytes) -> Conflict:
     """The error for a session that shrank while it was read."""
     return Conflict(
-        f"the session under {_shown(log)!r} was cleared or cut while it was read; read it again"
+        f"the session under {replies.shown(log)!r} was cleared or cut while it was read; "
+        "read it again"
     )
-
-
-def _shown(log: bytes) -> str:
-    return log.decode("utf-8", "backslashreplace")
