@@ -70,7 +70,7 @@ class SessionPlan:
         op = append_ops.append(
             self._write(token, idempotency_key),
             elements,
-            digest=_digest(said),
+            digest=_digest([self.keys.log, *said]),
             at=at,
             cap=self.settings.max_messages,
             sweep=self.settings.layout if token.draw(_SWEEPS) == 0 else None,
@@ -124,6 +124,7 @@ class SessionPlan:
     ) -> tuple[SessionPlan, Op[None]]:
         """The plan of the new session, and the operation behind `Session.fork`."""
         token = self._token(key, _now_ms())
+        random = new_id is None
         if new_id is None:
             new_id = self._neighbour(token)
         if new_id == self.session_id:
@@ -131,7 +132,7 @@ class SessionPlan:
         if at is not None:
             _message_id(at)
         plan = SessionPlan(self.settings, new_id, self.user_id)
-        op = fork.fork(self.settings.layout, self._write(token, key), new_id, at)
+        op = fork.fork(self.settings.layout, self._write(token, key), new_id, at, random=random)
         return plan, op
 
     def set_title(self, title: str | None, key: str | None) -> Op[bool]:

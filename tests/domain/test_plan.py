@@ -144,7 +144,12 @@ def publishing(name: str, op: Op[Any]) -> Batch:
         names = [command[0] for command in batch.commands]
         message = b'{"type":"human","data":{"content":"","id":"id-1"}}'
         copied = [1, -1, b"", b"", b""]
-        replies: dict[Any, Any] = {b"GET": None, b"LRANGE": [message], b"EVALSHA": copied}
+        replies: dict[Any, Any] = {
+            b"GET": None,
+            b"SET": None,
+            b"LRANGE": [message],
+            b"EVALSHA": copied,
+        }
         batch = op.send([replies.get(command, 0) for command in names])
     return batch
 

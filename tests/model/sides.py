@@ -44,8 +44,8 @@ numbers = st.integers(0, 7)
 # What other clients push, the same bytes each time. The two long ones differ in the middle.
 FOREIGN = [
     b'{"type":"human","data":{"content":"hi"}}',
-    b'{"type":"human","data":{"content":"' + b"a" * 300 + b'"}}',
-    b'{"type":"human","data":{"content":"' + b"a" * 150 + b"b" + b"a" * 149 + b'"}}',
+    b'{"type":"human","data":{"content":"' + b"a" * 1200 + b'"}}',
+    b'{"type":"human","data":{"content":"' + b"a" * 600 + b"b" + b"a" * 599 + b'"}}',
 ]
 KINDS = ["user", "system", "assistant", "call", "tool", *range(len(FOREIGN))]
 kinds = st.lists(st.sampled_from(KINDS), min_size=1, max_size=3)

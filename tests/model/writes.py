@@ -221,7 +221,7 @@ class Writes(Appends):
         def model() -> object:
             done = again and self.remembered(Handle(new_id), token) is not None
             place = (None, b"") if at is None or done else self.placed(one, at)
-            digest = f"{one} {at}"
+            digest = f"{one} {at} {new_id}"
             self.model.fork(handle, token, new_id, *place, digest=digest, again=again)
             return None
 

@@ -39,14 +39,17 @@ from tests.operations.tools import (
 
 LOG = [element(2), element(1), element(0)]
 CHANGED: list[Any] = [CommandError("CHANGED", "")]
-ASKED = {
-    "replace": said(
-        b"replace", b"id-1", codec.element(codec.stored_as(Message.user("new"), "id-1", None))
-    ),
-    "remove": said(b"remove", b"id-1"),
-    "rewind": said(b"rewind", b"id-1"),
-}
+NEW = codec.element(codec.stored_as(Message.user("new"), "id-1", None))
 FOREIGN = b'{"type":"human","data":{"content":"hi"}}'
+
+
+def asked(log: bytes) -> dict[str, str]:
+    """What the token of each edit remembers."""
+    return {
+        "replace": said(b"replace", log, b"id-1", NEW),
+        "remove": said(b"remove", log, b"id-1"),
+        "rewind": said(b"rewind", log, b"id-1"),
+    }
 
 
 def done(dropped: int, code: int = 0) -> list[Any]:
@@ -101,7 +104,7 @@ def test_an_edit_is_one_script_call_besides_finding(
     catalogue = keys.catalogue() if keys.together else []
     assert keys_of(command) == (keys.log, keys.meta, keys.op(TOKEN), *catalogue)
     head = (60_000, 60_000, "", keys.owner or b"", b"chat")
-    assert arguments_of(command) == (*head, -2, LOG[1], action, text, ASKED[action])
+    assert arguments_of(command) == (*head, -2, LOG[1], action, text, asked(keys.log)[action])
     # In a shared layout only a session that is known is noted: an edit makes none.
     assert [(script_name(c), keys_of(c), arguments_of(c)) for c in ahead] == (
         [] if keys.together else [("note", (keys.sessions, keys.user), (b"chat", "XX"))]
@@ -124,12 +127,24 @@ def test_an_edit_under_a_key_asks_first_whether_it_was_done(
     batches, found = play(op(resent=True), [None], [LOG], done(1))
     assert batches[0].commands == ((b"GET", OWN.op(TOKEN)),)
     assert found == result
-    answered = [f"{ASKED[action]}:1".encode()]
+    answered = [f"{asked(OWN.log)[action]}:1".encode()]
     after = [] if op is not replace else [[element(2), codec.element(stored("new")), element(0)]]
     for answer in (answered, [answered[0].decode()]):
         batches, found = play(op(resent=True), answer, *[[log] for log in after])
         assert found == result
         assert not any(batch.writes for batch in batches)
+
+
+def test_a_message_that_was_not_there_is_remembered_under_a_key() -> None:
+    """A resend must not take out what was stored under that id since."""
+    batches, found = play(remove(resent=True), [None], [[element(9)]], [b"OK"])
+    assert found is False
+    token = (b"SET", OWN.op(TOKEN), f"{asked(OWN.log)['remove']}:0", b"PX", 60_000, b"NX")
+    assert batches[-1].commands == (token,)
+    assert batches[-1].writes is True
+    assert play(remove(resent=True), [f"{asked(OWN.log)['remove']}:0".encode()])[1] is False
+    # Nobody can send it again where the token is fresh.
+    assert len(play(remove(), [[element(9)]])[0]) == 1
 
 
 @edits

@@ -209,7 +209,7 @@ class Lane:
                 value = yield call
             except _REFUSALS as error:
                 # A message that is there twice is nothing that the specification knows.
-                repeated = hasattr(error, "ids")
+                repeated = bool(getattr(error, "ids", ()))
                 record.outcome = "Repeated" if repeated else type(error).__name__
             except TransportError as error:
                 if not error.maybe_applied and not resent:

@@ -133,7 +133,7 @@ def mutate(
         RedialogError: the server refused it; nothing was changed.
 
     Cost: 1 round trip; 1 more where it is noted and the session has an owner whom the handle does
-    not name.
+    not name, or began with it in a shared layout.
     """
     keys = write.keys
     touched = [keys.log, keys.meta, keys.op(write.token), *([] if stage is None else [stage])]
@@ -155,12 +155,26 @@ def mutate(
     if replies.integer(code) == FULL:
         return Outcome(FULL, replies.text(answer), replies.texts(rest[0]))
     outcome = Outcome(replies.integer(code), replies.text(answer))
-    owner = replies.text(rest[0]) if rest else b""
-    if noted and owner and keys.owner is None and outcome.answer != b"0":
-        # The write stands, whatever becomes of this; the owner's next write notes it again.
-        with suppress(TransportError):
-            yield from call(Call("note", [keys.of_user(owner)], [keys.member, ""]))
+    if noted and outcome.answer != b"0":
+        yield from _note_afterwards(keys, rest)
     return outcome
+
+
+def _note_afterwards(keys: SessionKeys, rest: Sequence[Reply]) -> Op[None]:
+    """Notes what was not known before the write.
+
+    The owner, whom the handle did not name. And a session that began with the write, in a catalogue
+    of another slot: between the note and the write a clear can have come, whose end takes the entry
+    away.
+    """
+    owner = replies.text(rest[0]) if rest else b""
+    entries = [keys.of_user(owner)] if owner and keys.owner is None else []
+    if not keys.together and len(rest) > 1 and replies.integer(rest[1]):
+        entries += keys.catalogue()
+    if entries:
+        # The write stands, whatever becomes of this; the next write notes it again.
+        with suppress(TransportError):
+            yield from call(Call("note", entries, [keys.member, ""]))
 
 
 def seen(write: Write) -> Op[bytes | None]:

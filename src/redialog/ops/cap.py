@@ -10,6 +10,7 @@ from redialog import codec, replies, turns
 from redialog.effect import Batch, Op
 from redialog.messages import Message
 from redialog.ops._scripts import Outcome
+from redialog.ops.read import PAGE_BYTES
 
 AROUND = 8
 """How far around the likely place the first reading goes (include/cap.lua has the same number);
@@ -57,8 +58,17 @@ def find_cut(log: bytes, full: Outcome, new: Sequence[bytes], tried: Cut) -> Op[
     length = replies.integer(full.answer)
     page = full.oldest[::-1]
     low, span = 0, AROUND
+    average = sum(map(len, page)) // max(1, len(page))
+    if average * 8 * AROUND > PAGE_BYTES:
+        # Large ones: few at first, since the reply must stay bounded.
+        span = 0
     whole = [*page, *new] if len(page) == length else page
-    if len(whole) < LEADING and len(page) < length and _leading(log, whole) == len(whole):
+    if (
+        len(whole) < LEADING
+        and len(page) < length
+        and average * LEADING < PAGE_BYTES
+        and _leading(log, whole) == len(whole)
+    ):
         [reply] = yield Batch(((b"LRANGE", log, -LEADING, -1),))
         page = whole = replies.texts(replies.checked(reply, log))[::-1][:length]
     spare = min(_leading(log, whole), cap - 1)
@@ -82,7 +92,7 @@ def find_cut(log: bytes, full: Outcome, new: Sequence[bytes], tried: Cut) -> Op[
             kept = max(first + low, spare)
             edge = page[kept - low] if low <= kept < high else spared
             return Cut(cap, (spare, kept - spare, length), edge)
-        span *= 4
+        span = 4 * span or 1
         low = max(spare, min(start, length) - span)
         [reply] = yield Batch(((b"LRANGE", log, -min(length, start + span), -(low + 1)),))
         page = replies.texts(replies.checked(reply, log))[::-1]

@@ -48,7 +48,7 @@ class SessionPage(msgspec.Struct, frozen=True):
         cursor: what the next page is asked for with; None where this is the last.
     """
 
-    sessions: Sequence[SessionInfo]
+    sessions: tuple[SessionInfo, ...]
     cursor: str | None
 
 
@@ -78,10 +78,10 @@ def page(
         entries = yield from _newest(layout.catalogue(user_id), after, wanted)
         found += yield from _looked_up(layout, user_id, entries)
         if len(found) > limit:
-            sessions = [info for _, info in found[:limit]]
+            sessions = tuple(info for _, info in found[:limit])
             return SessionPage(sessions, _cursor(found[limit - 1][0]))
         if len(entries) < wanted:
-            return SessionPage([info for _, info in found], None)
+            return SessionPage(tuple(info for _, info in found), None)
         after = entries[-1]
         # Many have expired: look at more of them at once.
         wanted = min(2 * wanted, MAX_PAGE + 1)

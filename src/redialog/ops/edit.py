@@ -6,8 +6,8 @@ from typing import Literal
 
 import msgspec
 
-from redialog import _places, codec
-from redialog.effect import Op
+from redialog import _places, codec, replies
+from redialog.effect import Batch, Op
 from redialog.errors import Conflict, InvalidMessage, MessageTooLarge
 from redialog.messages import Message
 from redialog.ops import find
@@ -49,11 +49,14 @@ def replace(write: Write, message_id: str, new: New) -> Op[Message]:
     """
     log = write.keys.log
     content = codec.element(codec.stored_as(new.message, message_id, None))
-    asked = said(b"replace", message_id.encode(), content)
+    asked = said(b"replace", log, message_id.encode(), content)
     if (answer := (yield from seen(write))) is not None:
         _dropped(answer, asked)
-        # What the first call stored, also where another has replaced it since.
-        present = yield from find.find(log, message_id)
+        # What the first call stored, also where another has changed it since.
+        try:
+            present = yield from find.find(log, message_id)
+        except Conflict:
+            present = None
         return (
             codec.stored_as(new.message, message_id, None)
             if present is None
@@ -88,13 +91,14 @@ def remove(write: Write, message_id: str) -> Op[bool]:
 
     Cost: 1 round trip besides finding it.
     """
-    asked = said(b"remove", message_id.encode())
+    asked = said(b"remove", write.keys.log, message_id.encode())
     if (answer := (yield from seen(write))) is not None:
         return _dropped(answer, asked) == 1
     expected: bytes | None = None
     for _ in range(RESTARTS):
         found = yield from find.find(write.keys.log, message_id)
         if found is None:
+            yield from _nothing_done(write, asked)
             return False
         expected = expected or found.raw
         if found.raw != expected:
@@ -121,7 +125,7 @@ def rewind(write: Write, message_id: str) -> Op[int]:
 
     Cost: 1 round trip besides finding it.
     """
-    asked = said(b"rewind", message_id.encode())
+    asked = said(b"rewind", write.keys.log, message_id.encode())
     if (answer := (yield from seen(write))) is not None:
         return _dropped(answer, asked)
     expected: bytes | None = None
@@ -162,6 +166,14 @@ def _edited(
             raise
         return None
     return _dropped(outcome.answer, asked)
+
+
+def _nothing_done(write: Write, asked: str) -> Op[None]:
+    """Remembers under an application's token that there was nothing to do, for a resend."""
+    if write.resent:
+        token = (b"SET", write.keys.op(write.token), f"{asked}:0", b"PX", TOKEN_TTL_MS, b"NX")
+        [reply] = yield Batch((token,), writes=True, resend_key=write.resend_key)
+        replies.checked(reply, write.keys.log)
 
 
 def _dropped(answer: bytes, asked: str) -> int:

@@ -23,7 +23,9 @@ from redialog.ops.append import gone
 from redialog.ops.stage import STAGE_TTL_MS
 
 
-def fork(layout: Layout, write: Write, new_id: str, at: str | None) -> Op[None]:
+def fork(
+    layout: Layout, write: Write, new_id: str, at: str | None, *, random: bool = False
+) -> Op[None]:
     """Makes a new session of an old one's messages, title and owner, all at once.
 
     Args:
@@ -32,6 +34,7 @@ def fork(layout: Layout, write: Write, new_id: str, at: str | None) -> Op[None]:
             of the old one's.
         new_id: of the new session.
         at: id of the newest message to take over; None for all.
+        random: whether the id follows from the token, so that the caller did not ask for it.
 
     Raises:
         NotFound: there is no such session or message.
@@ -41,10 +44,11 @@ def fork(layout: Layout, write: Write, new_id: str, at: str | None) -> Op[None]:
 
     Cost: 2 round trips where both lie in one slot, as they do under a random id in the own
     layout; else 7 for up to 99 messages, then 3 for each 1,000 or 4 MB. Finding ``at`` comes on
-    top, and 1 where the application named the token.
+    top, and 2 where the application named the token.
     """
-    asked = said(b"fork", write.keys.log, (at or "").encode())
     bare = layout.session(new_id)
+    named = b"" if random else bare.member
+    asked = said(b"fork", write.keys.log, (at or "").encode(), named)
     earlier = yield from seen(
         Write(bare, write.token, resend_key=write.resend_key, resent=write.resent)
     )
@@ -55,6 +59,7 @@ def fork(layout: Layout, write: Write, new_id: str, at: str | None) -> Op[None]:
         answer = yield from _snapshot(write, at)
         if answer is None:
             continue
+        yield from _not_another(write, asked)
         count, left, owner, title, trimmed = answer
         user = write.keys.owner or owner
         target = layout.session(new_id, user.decode("utf-8", "replace") if user else None)
@@ -76,6 +81,19 @@ def fork(layout: Layout, write: Write, new_id: str, at: str | None) -> Op[None]:
             _check(outcome.answer, asked)
             return
     raise gone()
+
+
+def _not_another(write: Write, asked: str) -> Op[None]:
+    """Sees that an application's token does not stand for a fork to another id.
+
+    The token itself lies with the new session, where a fork to another one does not look.
+    """
+    if write.resent:
+        mark = (b"SET", write.keys.op(f"{write.token}.fork"), asked, b"PX", TOKEN_TTL_MS)
+        [reply] = yield Batch(((*mark, b"NX", b"GET"),))
+        earlier = replies.checked(reply, write.keys.log)
+        if earlier is not None:
+            _check(replies.text(earlier), asked)
 
 
 def _check(answer: bytes, asked: str) -> None:

@@ -52,7 +52,7 @@ def info(keys: SessionKeys) -> Op[SessionInfo]:
     Raises:
         UnknownVersion: it was written by a newer redialog.
 
-    Cost: 1 round trip, constant.
+    Cost: 1 round trip, constant but for the oldest message, whose time is wanted.
     """
     score = () if keys.together else ((b"ZSCORE", keys.sessions, keys.member),)
     answer, *scores = yield from call(asked(keys), *score, writes=False)

@@ -16,9 +16,9 @@
 -- ARGV[8] edge      an element at the cut (include/cap.lua), or ''
 -- ARGV[9..] elements, oldest first
 --
--- Returns {0, written, owner or ''}; {1, the same of the first time, owner} where the token was
--- seen; {2, length, oldest elements, newest of them first} where the log is full and the cut is not
--- given or no longer right.
+-- Returns {0, written, owner or '', 1 where the log began with it, else 0}; {1, written the first
+-- time, owner} where the token was seen; {2, length, oldest elements, newest of them first} where the
+-- log is full and the cut is not given or no longer right.
 -- Errors: OWNER (the session is another user's), VERSION (a newer layout), WRONGTYPE, OOM,
 -- READONLY. None of them leaves anything behind.
 

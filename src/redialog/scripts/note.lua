@@ -1,6 +1,7 @@
 -- Note an activity of a session in a catalogue that lies in another slot than its log.
--- Before an append, so that a crash between the two leaves an entry without a session, which a
--- listing drops, and never a session that no listing finds. It can be repeated as it is.
+-- Before a write, so that a crash between the two leaves an entry without a session, which a listing
+-- drops, and never a session that no listing finds; after one, for an owner whom the handle did not
+-- name, and for a session that began with it. It can be repeated as it is.
 --
 -- KEYS[1] sessions  KEYS[2] user, absent without a user
 -- ARGV[1] member

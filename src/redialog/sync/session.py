@@ -303,7 +303,7 @@ class Session:
         Raises:
             UnknownVersion: the session was written by a newer redialog.
 
-        Cost: 1 round trip, constant.
+        Cost: 1 round trip, constant but for the oldest message, whose time is wanted.
         """
         return self._run(self._plan.info())
 

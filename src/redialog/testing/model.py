@@ -214,7 +214,7 @@ class Model(Landing):
             new_id: of the new session.
             position: as in `snapshot`.
             expected: the same.
-            digest: of what was asked for.
+            digest: of what was asked for, with the new id.
             again: whether the caller asks first whether the token was used.
 
         Raises:
@@ -230,6 +230,11 @@ class Model(Landing):
         taken = self.snapshot(handle, token, position, expected)
         if taken is None:
             raise NotFound("there is no such session to fork")
+        if again:
+            # The token lies with the new session; that it is for this one, with the old one.
+            mark = f"{token}.fork"
+            marked = self._first(handle, mark, "forking")
+            same(marked or self._remember(handle, mark, "forking", digest, 0), digest)
         count, known = taken
         left = None if known.until is None else known.until - self.now
         new = Handle(new_id, handle.user_id or known.owner, handle.ttl or left)

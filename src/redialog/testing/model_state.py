@@ -19,7 +19,7 @@ Place: TypeAlias = int | str
 Mark: TypeAlias = tuple[int, bytes, bytes]
 """What an anchor remembers of an element: its length and both its ends."""
 
-_MARKED, _HEAD, _TAIL, _BUCKETS = 4, 96, 48, 256
+_MARKED, _ENDS, _BUCKETS = 4, 512, 256
 
 
 class Handle(msgspec.Struct, frozen=True):
@@ -239,4 +239,4 @@ class State:
 def marks(elements: Iterable[bytes]) -> tuple[Mark, ...]:
     """What an anchor in a log remembers: of its four oldest elements the length and both ends."""
     oldest = list(elements)[:_MARKED]
-    return tuple((len(one), one[:_HEAD], one[-_TAIL:]) for one in oldest)
+    return tuple((len(one), one[:_ENDS], one[-_ENDS:]) for one in oldest)

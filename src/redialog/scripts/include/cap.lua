@@ -22,9 +22,19 @@ local function fits(log, length, cut, edge, adding)
   return length == cut.length and (place == 0 or redis.call('LINDEX', log, -place) == edge)
 end
 
--- The elements where a full log will probably be cut: as many as are added, and a few more.
+-- The elements where a full log will probably be cut, newest first: as many as are added and a few
+-- more, but no more than a megabyte and one.
 local function oldest(log, adding)
-  return redis.call('LRANGE', log, -(math.min(adding, 100) + 8), -1)
+  local found, size = {}, 0
+  for i = 1, math.min(adding, 100) + 8 do
+    local element = redis.call('LINDEX', log, -i)
+    if not element or size > 1048576 then
+      break
+    end
+    table.insert(found, 1, element)
+    size = size + #element
+  end
+  return found
 end
 
 -- Cuts the log after the elements were added. Returns the field of the companions that counts.

@@ -6,14 +6,14 @@
 -- "hi" as the same bytes each time.
 
 local LAYOUT = 1
-local MARKED, HEAD, TAIL = 4, 96, 48
+local MARKED, ENDS = 4, 512
 
 -- "number:digest" of the oldest elements, of each its length and both its ends.
 local function anchor(log, number)
   local oldest = redis.call('LRANGE', log, -number, -1)
   local parts = {}
   for i, element in ipairs(oldest) do
-    parts[i] = #element .. ':' .. element:sub(1, HEAD) .. element:sub(-TAIL)
+    parts[i] = #element .. ':' .. element:sub(1, ENDS) .. element:sub(-ENDS)
   end
   return #oldest .. ':' .. redis.sha1hex(table.concat(parts, '\n')):sub(1, 16)
 end

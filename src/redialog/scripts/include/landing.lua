@@ -66,5 +66,5 @@ local function land(call, adding, push, fields)
     has_meta = keep(log, meta, kept, stale, fields)
   end
   renew(log, meta, has_meta, call.ttl, call.fixed)
-  return {0, call.written, whose}
+  return {0, call.written, whose, before == 0 and 1 or 0}
 end

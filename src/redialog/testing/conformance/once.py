@@ -57,6 +57,10 @@ MUTATIONS = {
         lambda chat, key: chat.remove("b", idempotency_key=key),
         lambda chat: chat.append(Message.user("b again", id="b")),
     ),
+    "remove of what is not there": Mutation(
+        lambda chat, key: chat.remove("d", idempotency_key=key),
+        lambda chat: chat.append(Message.user("d", id="d")),
+    ),
     "rewind": Mutation(lambda chat, key: chat.rewind("a", idempotency_key=key), _later),
     "rewind of nothing": Mutation(lambda chat, key: chat.rewind("c", idempotency_key=key), _later),
     "fork": Mutation(
