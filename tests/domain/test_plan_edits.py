@@ -64,7 +64,7 @@ def test_titles_that_are_refused(bad: Any) -> None:
 def test_titles(title: str | None) -> None:
     """Any text, and nothing to remove it."""
     [command] = next(plan().set_title(title, None)).commands
-    assert command[-1] == (title or "")
+    assert command[-2] == (title or "")
 
 
 @pytest.mark.parametrize("bad", ["", 5, b"id", "x\ud800", "x" * (keys.MAX_ID_BYTES + 1)])

@@ -128,20 +128,22 @@ MUTATIONS: dict[str, Case] = {
     "replace": Case(lambda _, one: edit.replace(one, "id-1", _NEW), _EDIT, 2, 2),
     "remove": Case(lambda _, one: edit.remove(one, "id-1"), _EDIT, 2, 2),
     "rewind": Case(lambda _, one: edit.rewind(one, "id-1"), _EDIT, 2, 2),
-    "set_title": Case(lambda _, one: session.set_title(one, "T"), {"title": [[0, b"1"]]}, 1, 1),
+    "set_title": Case(
+        lambda _, one: session.set_title(one, "T"), {"title": [[0, Asked(b":1")]]}, 1, 1
+    ),
     "fork nearby": Case(_fork(near=True), _FORKED, 2, 7),
     "fork elsewhere": Case(_fork(near=False), _FORKED, 7, 7),
     "fork at a message": Case(_fork(near=True, at="id-1"), _FORKED, 3, 8),
     "clear": Case(
         lambda _, one: write.clear(one), {"clear": [[0, b"2:1700000000000:"]], "forget": [1]}, 1, 2
     ),
-    "expire": Case(lambda _, one: write.expire(one, 5), {"expire": [[0, b"1", b""]]}, 1, 1),
+    "expire": Case(lambda _, one: write.expire(one, 5), {"expire": [[0, Asked(b":1"), b""]]}, 1, 1),
     "persist": Case(
-        lambda _, one: write.expire(one, "persist"), {"expire": [[0, b"1", b""]]}, 1, 1
+        lambda _, one: write.expire(one, "persist"), {"expire": [[0, Asked(b":1"), b""]]}, 1, 1
     ),
     "touch": Case(
         lambda _, one: write.expire(one, 5, activity=True),
-        {"expire": [[0, b"1", b""]], "note": [1]},
+        {"expire": [[0, Asked(b":1"), b""]], "note": [1]},
         1,
         1,
     ),

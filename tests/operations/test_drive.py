@@ -23,6 +23,7 @@ from redialog import (
 )
 from redialog.effect import Batch, Op, Replies
 from redialog.ops import read, write
+from redialog.ops._scripts import TOKEN_TTL_MS, said
 from tests.operations.driving import (
     PLAIN,
     READ,
@@ -152,7 +153,8 @@ def test_an_operation_may_end_at_a_failure(driver: Driver) -> None:
 @both
 def test_a_lost_script_is_sent_again_like_any_batch(driver: Driver) -> None:
     """The second form of a write has attempts of its own, under the same token."""
-    transport = Scripted(lost(), [NOSCRIPT], lost(), [[0, b"1"]])
+    asked = said(b"expire persist", writing().keys.log)
+    transport = Scripted(lost(), [NOSCRIPT], lost(), [[0, f"{asked}:1".encode()]])
     assert driver(write.expire(writing(resend_key=None), "persist"), transport) is True
     assert [(batch.writes, batch.resend_key) for batch in transport.sent] == [(True, None)] * 4
     assert transport.sent[0] is transport.sent[1]
@@ -213,8 +215,6 @@ def test_nothing_is_sent_again_after_its_deadline(
 
 def test_the_deadline_lies_far_within_a_tokens_life() -> None:
     """Three attempts with their timeouts end before the token of the first could be gone."""
-    from redialog.ops._scripts import TOKEN_TTL_MS
-
     assert drive.DEADLINE_S * 2 < TOKEN_TTL_MS / 1000
     assert len(drive.PAUSES) >= drive.ATTEMPTS - 1
 

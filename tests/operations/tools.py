@@ -47,7 +47,7 @@ def resolved(batch: Batch, answers: Replies) -> list[Any]:
     for index, (command, reply) in enumerate(zip(batch.commands, found, strict=True)):
         if isinstance(reply, list) and len(reply) > 1 and isinstance(reply[1], Asked):
             args = arguments_of(command)
-            digest = args[9] if script_name(command) == "edit" else args[0]
+            digest = args[{"edit": 9, "title": 5, "expire": 6}.get(script_name(command), 0)]
             found[index] = [reply[0], f"{digest}".encode() + reply[1].tail, *reply[2:]]
     return found
 

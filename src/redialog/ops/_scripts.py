@@ -155,7 +155,7 @@ def mutate(
     if replies.integer(code) == FULL:
         return Outcome(FULL, replies.text(answer), replies.texts(rest[0]))
     outcome = Outcome(replies.integer(code), replies.text(answer))
-    if noted and outcome.answer != b"0":
+    if noted:
         yield from _note_afterwards(keys, rest)
     return outcome
 
@@ -205,15 +205,16 @@ def mismatch() -> IdempotencyMismatch:
     )
 
 
-def flag(outcome: Outcome) -> bool:
+def flag(outcome: Outcome, asked: str) -> bool:
     """An answer that is a yes or a no.
 
     Raises:
-        IdempotencyMismatch: it is neither: the token was used for something else.
+        IdempotencyMismatch: the token was used for something else.
     """
-    if outcome.answer not in (b"0", b"1"):
+    before, _, answer = outcome.answer.partition(b":")
+    if before != asked.encode() or answer not in (b"0", b"1"):
         raise mismatch()
-    return outcome.answer == b"1"
+    return answer == b"1"
 
 
 def _take_back_note(keys: SessionKeys) -> Op[None]:

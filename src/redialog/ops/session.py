@@ -10,7 +10,7 @@ from redialog import codec, replies
 from redialog._checks import from_ms
 from redialog.effect import Batch, Op, Reply
 from redialog.keys import SessionKeys
-from redialog.ops._scripts import TOKEN_TTL_MS, Call, Write, call, flag, mutate
+from redialog.ops._scripts import TOKEN_TTL_MS, Call, Write, call, flag, mutate, said
 
 # A listing asks for the oldest message only where it is smaller than that: its time stands there.
 _BRIEF, _ALL = 4096, 1 << 40
@@ -119,9 +119,10 @@ def set_title(write: Write, title: str) -> Op[bool]:
 
     Cost: 1 round trip.
     """
-    args = [TOKEN_TTL_MS, *write.ttl, write.owner, title]
+    asked = said(b"title", write.keys.log, title.encode())
+    args = [TOKEN_TTL_MS, *write.ttl, write.owner, title, asked]
     outcome = yield from mutate("title", write, args, listed=False)
-    return flag(outcome)
+    return flag(outcome, asked)
 
 
 def ping() -> Op[None]:

@@ -12,7 +12,7 @@ from redialog import replies
 from redialog.effect import CommandError, Op, T
 from redialog.errors import TransportError
 from redialog.keys import SessionKeys
-from redialog.ops._scripts import TOKEN_TTL_MS, Call, Write, call, flag, mismatch, mutate
+from redialog.ops._scripts import TOKEN_TTL_MS, Call, Write, call, flag, mismatch, mutate, said
 
 
 def clear(write: Write) -> Op[int]:
@@ -71,8 +71,10 @@ def expire(
     fixed = write.ttl[1] if activity else ""
     args = ["" if ttl is None else ttl, write.keys.member, TOKEN_TTL_MS, int(activity)]
     noted: Literal["known"] | None = "known" if activity else None
-    outcome = yield from mutate("expire", write, [*args, write.owner, fixed], noted=noted)
-    return flag(outcome)
+    # What a touch sets is the handle's, and may differ from one process to the next.
+    asked = said(b"touch" if activity else f"expire {ttl}".encode(), write.keys.log)
+    args += [write.owner, fixed, asked]
+    return flag((yield from mutate("expire", write, args, noted=noted)), asked)
 
 
 def renewed(op: Op[T], keys: SessionKeys, ttl_ms: int) -> Op[T]:

@@ -6,9 +6,10 @@
 -- ARGV[2] member  ARGV[3] token_ttl, ms
 -- ARGV[4] '1' where the call is an activity that the catalogue notes
 -- ARGV[5] owner: user id, or ''  ARGV[6] fixed: '1' where a running ttl is left alone, else ''
+-- ARGV[7] said: digest of what was asked for, for the token
 --
--- Returns {0, '1', owner or ''}, {0, '0', ''} where there is no such session, or {1, the same of
--- the first time, owner} where the token was seen.
+-- Returns {0, "said:1", owner or ''}, {0, "said:0", ''} where there is no such session, or {1, the
+-- same of the first time, owner} where the token was seen.
 -- Errors: OWNER (the session is another user's), VERSION, WRONGTYPE, OOM, READONLY,
 -- before the first change.
 
@@ -24,7 +25,8 @@ local seen = redis.call('GET', op)
 if seen then
   return {1, seen, whose}
 end
-local exists = redis.call('LLEN', log) > 0 and '1' or '0'
+local exists = redis.call('LLEN', log) > 0
+local answer = ARGV[7] .. (exists and ':1' or ':0')
 if problem then
   return problem
 end
@@ -33,7 +35,7 @@ for _, key in ipairs(catalogue) do
   redis.call('ZSCORE', key, ARGV[2])
 end
 
-if exists == '1' then
+if exists then
   local has_meta = kept[1] and not stale
   if ttl == 'persist' then
     redis.call('PERSIST', log)
@@ -47,5 +49,5 @@ if exists == '1' then
     end
   end
 end
-redis.call('SET', op, exists, 'PX', ARGV[3])
-return {0, exists, whose}
+redis.call('SET', op, answer, 'PX', ARGV[3])
+return {0, answer, whose}

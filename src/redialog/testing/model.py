@@ -91,12 +91,12 @@ class Model(Landing):
         Returns:
             Whether there is such a session.
         """
-        first = self._first(handle, token, "found")
+        first = self._first(handle, token, f"title {title}")
         if first is not None:
             return bool(first[0])
         known = self.guarded(handle.session_id, handle.user_id)
         found = handle.session_id in self.logs
-        self._remember(handle, token, "found", found)
+        self._remember(handle, token, f"title {title}", found)
         if found:
             self._keep(
                 handle, msgspec.structs.replace(known or Companions(()), title=title or None)
@@ -112,7 +112,8 @@ class Model(Landing):
         Raises:
             OwnerMismatch: the session belongs to another user.
         """
-        return self._expired(handle, token, lambda: self._set_ttl(handle.session_id, ttl))
+        change = lambda: self._set_ttl(handle.session_id, ttl)  # noqa: E731
+        return self._expired(handle, token, f"expire {ttl}", change)
 
     def touch(self, handle: Handle, token: str) -> bool:
         """The TTL is renewed as by a write, and an activity is noted; the rest as in `expire`."""
@@ -123,7 +124,7 @@ class Model(Landing):
             self._noted(handle)
 
         with self._activity(handle, known=True):
-            return self._expired(handle, token, renewed, told=True)
+            return self._expired(handle, token, "touch", renewed)
 
     def renew(self, session_id: str, ttl: int) -> bool:
         """A read renews the TTL of what is there; returns whether there is such a session."""
@@ -276,18 +277,16 @@ class Model(Landing):
             self._tell_owner(handle, known)
         return dropped
 
-    def _expired(
-        self, handle: Handle, token: str, change: Callable[[], None], *, told: bool = False
-    ) -> bool:
+    def _expired(self, handle: Handle, token: str, kind: str, change: Callable[[], None]) -> bool:
         """A change of what is there; the answer is whether there is such a session."""
-        first = self._first(handle, token, "found")
+        first = self._first(handle, token, kind)
         if first is None:
             self.guarded(handle.session_id, handle.user_id)
             found = handle.session_id in self.logs
             if found:
                 change()
-            first = self._remember(handle, token, "found", found)
-        if told and first[0]:
+            first = self._remember(handle, token, kind, found)
+        if kind == "touch" and first[0]:
             self._tell_owner(handle, self.known(handle.session_id))
         return bool(first[0])
 
