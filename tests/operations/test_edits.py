@@ -137,12 +137,15 @@ def test_an_edit_under_a_key_asks_first_whether_it_was_done(
 
 def test_a_message_that_was_not_there_is_remembered_under_a_key() -> None:
     """A resend must not take out what was stored under that id since."""
-    batches, found = play(remove(resent=True), [None], [[element(9)]], [b"OK"])
+    batches, found = play(remove(resent=True), [None], [[element(9)]], [None])
     assert found is False
-    token = (b"SET", OWN.op(TOKEN), f"{asked(OWN.log)['remove']}:0", b"PX", 60_000, b"NX")
-    assert batches[-1].commands == (token,)
+    token = (b"SET", OWN.op(TOKEN), f"{asked(OWN.log)['remove']}:0", b"PX", 60_000)
+    assert batches[-1].commands == ((*token, b"NX", b"GET"),)
     assert batches[-1].writes is True
     assert play(remove(resent=True), [f"{asked(OWN.log)['remove']}:0".encode()])[1] is False
+    # The first call was still on its way, and took it out after the look at the token.
+    done_since = [f"{asked(OWN.log)['remove']}:1".encode()]
+    assert play(remove(resent=True), [None], [[element(9)]], done_since)[1] is True
     # Nobody can send it again where the token is fresh.
     assert len(play(remove(), [[element(9)]])[0]) == 1
 

@@ -98,8 +98,7 @@ def remove(write: Write, message_id: str) -> Op[bool]:
     for _ in range(RESTARTS):
         found = yield from find.find(write.keys.log, message_id)
         if found is None:
-            yield from _nothing_done(write, asked)
-            return False
+            return (yield from _nothing_done(write, asked)) == 1
         expected = expected or found.raw
         if found.raw != expected:
             raise _changed()
@@ -168,12 +167,19 @@ def _edited(
     return _dropped(outcome.answer, asked)
 
 
-def _nothing_done(write: Write, asked: str) -> Op[None]:
-    """Remembers under an application's token that there was nothing to do, for a resend."""
-    if write.resent:
-        token = (b"SET", write.keys.op(write.token), f"{asked}:0", b"PX", TOKEN_TTL_MS, b"NX")
-        [reply] = yield Batch((token,), writes=True, resend_key=write.resend_key)
-        replies.checked(reply, write.keys.log)
+def _nothing_done(write: Write, asked: str) -> Op[int]:
+    """Remembers under an application's token that there was nothing to do, for a resend.
+
+    Returns:
+        How many messages the operation has dropped: more than none where its first call was still
+        on its way, and came between the look at the token and the search.
+    """
+    if not write.resent:
+        return 0
+    token = (b"SET", write.keys.op(write.token), f"{asked}:0", b"PX", TOKEN_TTL_MS)
+    [reply] = yield Batch(((*token, b"NX", b"GET"),), writes=True, resend_key=write.resend_key)
+    earlier = replies.checked(reply, write.keys.log)
+    return 0 if earlier is None else _dropped(replies.text(earlier), asked)
 
 
 def _dropped(answer: bytes, asked: str) -> int:
