@@ -22,7 +22,8 @@ class Session:
     Every method that asks the server raises `TransportError` where it does not answer and
     `ServerError` where it refuses. A write to another user's session raises `OwnerMismatch`; one
     under an ``idempotency_key`` that stood for something else raises `IdempotencyMismatch`. A key
-    costs an edit or a fork 1 round trip more; so does an owner whom the handle does not name.
+    costs an edit 1 round trip more and a fork 2; an owner whom the handle does not name costs 1,
+    and so does the beginning of a session in a shared layout.
     """
 
     def __init__(self, transport: Transport, plan: SessionPlan) -> None:
