@@ -155,7 +155,7 @@ def mutate(
     if replies.integer(code) == FULL:
         return Outcome(FULL, replies.text(answer), replies.texts(rest[0]))
     outcome = Outcome(replies.integer(code), replies.text(answer))
-    if noted:
+    if noted and any(rest):
         yield from _note_afterwards(keys, rest)
     return outcome
 

@@ -29,11 +29,7 @@
 
 local FIRST, CHUNK = 9, 1000
 
-return land({
-  log = KEYS[1], meta = KEYS[2], op = KEYS[3], sessions = KEYS[4], user = KEYS[5],
-  written = ARGV[1], token_ttl = ARGV[2], ttl = ARGV[3], fixed = ARGV[4],
-  owner = ARGV[5], member = ARGV[6], cut = ARGV[7], edge = ARGV[8],
-}, #ARGV - FIRST + 1, function()
+return land(KEYS[4], KEYS[5], #ARGV - FIRST + 1, function()
   if #ARGV <= CHUNK then
     return redis.pcall('LPUSH', KEYS[1], unpack(ARGV, FIRST))
   end

@@ -59,8 +59,4 @@ if redis.call('EXISTS', op) == 0 then
   end
 end
 
-return land({
-  log = log, meta = KEYS[2], op = op, sessions = KEYS[5], user = KEYS[6],
-  written = ARGV[1], token_ttl = ARGV[2], ttl = ARGV[3], fixed = ARGV[4],
-  owner = ARGV[5], member = ARGV[6], cut = ARGV[7], edge = ARGV[8],
-}, count, moved, fields)
+return land(KEYS[5], KEYS[6], count, moved, fields)
