@@ -7,6 +7,7 @@ choices of a run that failed (not its timing).
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -31,6 +32,13 @@ def concurrency(history: list[Event]) -> int:
     return sum(
         any(one.lane != other.lane and one.overlaps(other) for other in history) for one in history
     )
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """One that nobody else has connections to: a lossy race waits until its own are gone."""
+    with Server("redis") as server:
+        yield server
 
 
 @pytest.mark.timeout(max(120, 3 * ROUNDS))

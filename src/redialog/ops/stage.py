@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from redialog import replies
 from redialog.effect import Op
 from redialog.ops._scripts import DONE, Call, call
+from redialog.ops.read import PAGE_BYTES, PAGE_ELEMENTS
 
 STAGE_TTL_MS = 60_000
-PART_ELEMENTS = 1000
-PART_BYTES = 4 << 20
+# A request is bounded as a reply is.
+PART_ELEMENTS, PART_BYTES = PAGE_ELEMENTS, PAGE_BYTES
 
 
 def parts(elements: Sequence[bytes]) -> list[Sequence[bytes]]:

@@ -9,13 +9,15 @@
 --
 -- Returns 1. Errors: WRONGTYPE, OOM, READONLY, before the first change.
 
+-- include include/companions.lua
+-- include include/keeping.lua
+
 local member, only = ARGV[1], ARGV[2]
 
 for _, key in ipairs(KEYS) do
   redis.call('ZSCORE', key, member)
 end
-local time = redis.call('TIME')
-local now = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
+local now = clock()
 for _, key in ipairs(KEYS) do
   if only == 'XX' then
     redis.call('ZADD', key, 'XX', now, member)
