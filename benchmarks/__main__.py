@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import catalogue
+from benchmarks import catalogue, contexts
 from benchmarks.contenders import (
     Contender,
     PlainRedis,
@@ -38,8 +38,16 @@ LIMITS = {
     "append of a turn at": 1.2,
     "full read of 1,000": 1.5,
     f"window of 20 at {LENGTHS[-1]:,} beside": 1.2,
+    f"context of {contexts.BUDGET:,} tokens at {contexts.LONG:,}": 1.3,
+    f"context of {contexts.BUDGET:,} tokens at {contexts.MIDDLE:,}": 2.0,
+    "context of 10 turns": 1.3,
     "first page of": 1.5,
     "page 10 of": 1.5,
+}
+
+HEADS = {
+    "contexts": "context | ratio | limit | beside, µs | context, µs",
+    "listings": "page | ratio | limit | small, µs | large, µs",
 }
 
 Figures = dict[str, list[float]]
@@ -159,20 +167,20 @@ def table(title: str, results: dict[str, dict[str, float]]) -> str:
     return "\n".join([*lines, ""])
 
 
-def catalogue_tables(listings: dict[str, dict[str, float]], bytes_: dict[str, float]) -> str:
-    """Markdown tables of the listings, and of what Redis keeps."""
-    lines = [
-        "### listings",
-        "",
-        "| page | ratio | limit | small, µs | large, µs |",
-        "|---|---|---|---|---|",
-    ]
+def pairs_table(title: str, head: str, results: dict[str, dict[str, float]]) -> str:
+    """A markdown table of what is compared with itself elsewhere."""
+    lines = [f"### {title}", "", f"| {head} |", "|---|---|---|---|---|"]
     lines += [
         f"| {name} | {row['wall']:.2f} | {limit(name)} "
         f"| {row['base_us']:.0f} | {row['ours_us']:.0f} |"
-        for name, row in listings.items()
+        for name, row in results.items()
     ]
-    lines += ["", "### memory in Redis", "", "| what | bytes, or ratio |", "|---|---|"]
+    return "\n".join([*lines, ""])
+
+
+def memory_table(bytes_: dict[str, float]) -> str:
+    """A markdown table of what Redis keeps."""
+    lines = ["### memory in Redis", "", "| what | bytes, or ratio |", "|---|---|"]
     lines += [f"| {name} | {value:.{2 if value < 10 else 0}f} |" for name, value in bytes_.items()]
     return "\n".join([*lines, ""])
 
@@ -196,8 +204,11 @@ def main() -> None:
             everything[title] = results
             print(table(title, results))
         kept = catalogue.memory_use(server.url)
-        everything["listings"] = listings = catalogue.listing(server.url, options.rounds)
-        print(catalogue_tables(listings, kept))
+        everything["contexts"] = contexts.contexts(server.url, options.rounds)
+        everything["listings"] = catalogue.listing(server.url, options.rounds)
+        for title, head in HEADS.items():
+            print(pairs_table(title, head, everything[title]))
+        print(memory_table(kept))
         if options.json:
             options.json.parent.mkdir(parents=True, exist_ok=True)
             options.json.write_text(json.dumps(everything, indent=1))

@@ -22,14 +22,17 @@ from redialog._version import __version__
 
 if TYPE_CHECKING:
     from redialog.aio import AsyncChatMemory, AsyncSession, AsyncSessions
+    from redialog.context import Context
     from redialog.errors import (
         AuthError,
+        BudgetTooSmall,
         Closed,
         ConfigurationError,
         Conflict,
         ConnectError,
         ConnectionLost,
         CorruptElement,
+        CounterError,
         CrossSlot,
         DataError,
         EmbeddedError,
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
         ReplyTimeout,
         ServerError,
         SessionExists,
+        SummaryError,
         TransportError,
         UnknownVersion,
         WrongEventLoop,
@@ -57,6 +61,7 @@ if TYPE_CHECKING:
     from redialog.messages import Message
     from redialog.ops.catalogue import SessionPage
     from redialog.ops.session import SessionInfo
+    from redialog.summary import RollingSummary, Summary, SummaryFailure
     from redialog.sync import ChatMemory, Session, Sessions
     from redialog.toolcalls import ToolCall
 
@@ -65,13 +70,16 @@ __all__ = [
     "AsyncSession",
     "AsyncSessions",
     "AuthError",
+    "BudgetTooSmall",
     "ChatMemory",
     "Closed",
     "ConfigurationError",
     "Conflict",
     "ConnectError",
     "ConnectionLost",
+    "Context",
     "CorruptElement",
+    "CounterError",
     "CrossSlot",
     "DataError",
     "EmbeddedError",
@@ -90,12 +98,16 @@ __all__ = [
     "ReadOnly",
     "RedialogError",
     "ReplyTimeout",
+    "RollingSummary",
     "ServerError",
     "Session",
     "SessionExists",
     "SessionInfo",
     "SessionPage",
     "Sessions",
+    "Summary",
+    "SummaryError",
+    "SummaryFailure",
     "ToolCall",
     "TransportError",
     "UnknownVersion",
@@ -109,11 +121,15 @@ _HOMES = {
     "AsyncSession": "redialog.aio",
     "AsyncSessions": "redialog.aio",
     "ChatMemory": "redialog.sync",
+    "Context": "redialog.context",
     "Message": "redialog.messages",
+    "RollingSummary": "redialog.summary",
     "Session": "redialog.sync",
     "SessionInfo": "redialog.ops.session",
     "SessionPage": "redialog.ops.catalogue",
     "Sessions": "redialog.sync",
+    "Summary": "redialog.summary",
+    "SummaryFailure": "redialog.summary",
     "ToolCall": "redialog.toolcalls",
 }
 

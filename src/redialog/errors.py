@@ -8,6 +8,8 @@
     │   ├── InvalidTTL
     │   ├── InvalidMessage
     │   │   └── MessageTooLarge
+    │   ├── BudgetTooSmall                what a context must hold has more tokens than max_tokens
+    │   ├── CounterError                  the token counter failed, or returned no number
     │   └── WrongEventLoop
     ├── MissingExtra (ImportError)        an optional part is not installed: names the install line
     ├── TransportError (ConnectionError)  no answer from the server
@@ -30,6 +32,7 @@
     │   ├── SessionExists
     │   └── IdempotencyMismatch
     ├── NotFound (LookupError)            there is no such session or message
+    ├── SummaryError                      the summariser failed; the conversation is as it was
     ├── EmbeddedError                     the embedded server cannot be found, started or stopped
     └── Closed                            used after close()
 
@@ -101,6 +104,30 @@ class MessageTooLarge(InvalidMessage):
             size=size,
             limit=limit,
         )
+
+
+class BudgetTooSmall(ConfigurationError):
+    """What a context always holds does not fit into the token budget.
+
+    Attributes:
+        needed: tokens of what is always held.
+        limit: ``max_tokens`` without the reserve.
+    """
+
+    needed: int
+    limit: int
+
+    def __init__(self, *, needed: int, limit: int) -> None:
+        super().__init__(
+            f"the system messages, the newest user message and what came last have {needed:,} "
+            f"tokens, and {limit:,} are allowed; raise max_tokens, or lower reserve",
+            needed=needed,
+            limit=limit,
+        )
+
+
+class CounterError(ConfigurationError):
+    """The token counter raised an error, or returned something else than a number of tokens."""
 
 
 class WrongEventLoop(ConfigurationError):
@@ -277,6 +304,31 @@ class IdempotencyMismatch(Conflict):
 
 class NotFound(RedialogError, LookupError):
     """There is no such session or message; nothing was changed."""
+
+
+class SummaryError(RedialogError):
+    """The summariser gave nothing usable; no message and no earlier summary was touched.
+
+    Attributes:
+        reason: ``failed`` (it raised an error, which is the cause), ``timeout``, ``empty`` (no
+            text), ``too_long`` (more than ``summary_max_tokens``) or ``not_shorter`` (than what it
+            was given).
+    """
+
+    retryable = True
+    reason: str = "failed"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(f"the summariser {_SUMMARY_REASONS.get(reason, reason)}", reason=reason)
+
+
+_SUMMARY_REASONS = {
+    "failed": "raised an error",
+    "timeout": "did not answer in time",
+    "empty": "returned no text",
+    "too_long": "returned more than summary_max_tokens",
+    "not_shorter": "returned no less than it was given",
+}
 
 
 class EmbeddedError(RedialogError):

@@ -6,6 +6,7 @@ Own layout (the default), where ``b`` is a stable hash of the session id in 0..2
     redialog:{NAMESPACE.b}:meta:SESSION     hash, only where there is something to keep
     redialog:{NAMESPACE.b}:op:TOKEN         text, lives 60 s
     redialog:{NAMESPACE.b}:stage:NAME       list, lives 60 s: what is too large for one call
+    redialog:{NAMESPACE.b}:lease:SESSION    text: who writes a summary of it, while that lasts
     redialog:{NAMESPACE.b}:sessions         sorted set: session -> last activity, ms
     redialog:{NAMESPACE.b}:user:USER        the same for one user's sessions
 
@@ -43,6 +44,7 @@ class SessionKeys(msgspec.Struct, frozen=True):
     Attributes:
         log: the list of the session's messages, newest first.
         meta: the hash of its companions.
+        lease: held by the one process that writes a summary of it.
         sessions: the catalogue of the namespace: its bucket.
         user: the catalogue of the session's user, or None where the handle names none.
         member: the session id, as the catalogue holds it.
@@ -52,6 +54,7 @@ class SessionKeys(msgspec.Struct, frozen=True):
 
     log: bytes
     meta: bytes
+    lease: bytes
     sessions: bytes
     user: bytes | None
     member: bytes
@@ -173,6 +176,7 @@ class OwnLayout:
         return SessionKeys(
             log=root + b":log:" + name,
             meta=root + b":meta:" + name,
+            lease=root + b":lease:" + name,
             sessions=root + b":sessions",
             user=None if user_id is None else root + b":user:" + escape(user_id).encode(),
             member=member,
@@ -239,6 +243,7 @@ class SharedLayout:
         return SessionKeys(
             log=log,
             meta=f"{ROOT}meta".encode() + tail,
+            lease=f"{ROOT}lease".encode() + tail,
             sessions=self._listing(number, ":sessions"),
             user=None if user_id is None else self._listing(number, ":user:" + escape(user_id)),
             member=member,

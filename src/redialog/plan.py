@@ -79,11 +79,11 @@ class SessionPlan:
 
     def messages(self, *, strict: bool) -> Op[list[Message]]:
         """The operation behind `Session.messages`."""
-        return self._reading(read.everything(self.keys.log, strict=strict))
+        return self.reading(read.everything(self.keys.log, strict=strict))
 
     def page(self, cursor: read.Cursor, *, strict: bool) -> Op[read.Page]:
         """The operation behind each page of `Session.iter_messages`."""
-        return self._reading(read.page(self.keys.log, cursor, strict=strict))
+        return self.reading(read.page(self.keys.log, cursor, strict=strict))
 
     def window(self, turns: int | None, messages: int | None, *, strict: bool) -> Op[list[Message]]:
         """The operation behind `Session.window`."""
@@ -96,11 +96,11 @@ class SessionPlan:
         else:
             limit = _limit(messages, "messages")
             op = read.window_of_messages(log, limit, strict=strict, foreign=foreign)
-        return self._reading(op)
+        return self.reading(op)
 
     def get(self, message_id: str) -> Op[Message | None]:
         """The operation behind `Session.get`."""
-        return self._reading(find.get(self.keys.log, _message_id(message_id)))
+        return self.reading(find.get(self.keys.log, _message_id(message_id)))
 
     def replace(self, message_id: str, message: MessageLike, key: str | None) -> Op[Message]:
         """The operation behind `Session.replace`."""
@@ -168,10 +168,15 @@ class SessionPlan:
         """The operation behind `Session.info`."""
         return session.info(self.keys)
 
-    def _reading(self, op: Op[T]) -> Op[T]:
+    def reading(self, op: Op[T]) -> Op[T]:
+        """The same read; where reading renews the TTL, it does."""
         if self.settings.ttl_mode != "on_read" or self.settings.ttl_ms is None:
             return op
         return write.renewed(op, self.keys, self.settings.ttl_ms)
+
+    def fresh_write(self) -> Write:
+        """A write under a token of its own, which leaves a running TTL alone."""
+        return Write(self.keys, _ids.fresh(_now_ms(), os.urandom(8)).text)
 
     def _new(self, key: str | None) -> Write:
         return self._write(self._token(key, _now_ms()), key)

@@ -109,7 +109,7 @@ def test_a_script_uses_plain_commands_on_its_own_keys(path: Path) -> None:
     calls = re.findall(r"redis\.p?call\('(\w+)'(?:,\s*([^,)\s]+))?", body)
     assert calls or path in INCLUDES
     assert len(calls) == len(re.findall(r"redis\.p?call\(", body)), "the command is a literal"
-    variables = {"log", "meta", "op", "call.op", "stage", "sessions", "user", "key"}
+    variables = {"log", "meta", "op", "call.op", "stage", "lease", "sessions", "user", "key"}
     for command, key in calls:
         assert command in PLAIN
         assert command == "TIME" or key in variables or key.startswith("KEYS[")

@@ -18,14 +18,21 @@ LAYERS: list[tuple[str, ...]] = [
     ("toolcalls",),
     ("_checks", "_calls"),
     ("messages",),
-    ("codec", "turns", "settings"),
+    ("codec", "turns", "settings", "groups", "summary", "tokens"),
+    ("budget",),
+    ("strict", "explaining"),
+    ("context",),
+    ("folding",),
     # vocabulary
     ("effect",),
     ("replies", "scripts"),
     # operations
     ("ops",),
     # drivers, and what turns a call into an operation
-    ("drive", "plan"),
+    ("drive", "asking"),
+    ("callbacks",),
+    ("plan",),
+    ("compaction",),
     # transports
     ("embedded",),
     ("transports",),
@@ -33,6 +40,8 @@ LAYERS: list[tuple[str, ...]] = [
     ("sync", "aio"),
     # edges
     ("models",),
+    ("summarizers", "memory"),
+    ("conversation",),
     ("cli",),
     ("testing",),
     # The package's own module names all of them, and loads them when they are used.
@@ -40,7 +49,7 @@ LAYERS: list[tuple[str, ...]] = [
 ]
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 CLIENT_LIBRARIES = {"redis", "hiredis", "httpx", "upstash_redis", "valkey", "coredis"}
-EDGES = ("models", "cli")
+EDGES = ("models", "summarizers", "memory", "conversation", "cli")
 BELOW_FACADES = {"ops", "drive", "effect", "transports", "embedded", "replies", "scripts", "codec"}
 
 

@@ -53,15 +53,18 @@ def offered(line: str, **more: str) -> list[str]:
 def test_commands_and_options() -> None:
     """They are completed without a store."""
     assert offered("redialog re") == ["rewind"]
-    assert {"chat", "ls", "rm", "fork", "ttl", "title", "completion"} <= set(offered("redialog "))
+    commands = {"chat", "ls", "rm", "fork", "ttl", "title", "explain", "completion"}
+    assert commands <= set(offered("redialog "))
     assert offered("redialog show --na") == ["--namespace"]
     assert offered("redialog ttl s --per") == ["--persist"]
+    assert offered("redialog chat --su") == ["--summarize"]
+    assert set(offered("redialog explain s --")) >= {"--max-tokens", "--window", "--no-preview"}
     assert offered("redialog completion f") == ["fish"]
 
 
 @pytest.mark.usefixtures("sessions")
 @pytest.mark.parametrize(
-    "command", ["show", "rm", "fork", "rewind", "ttl", "title", "chat --session"]
+    "command", ["show", "rm", "fork", "rewind", "ttl", "title", "explain", "chat --session"]
 )
 def test_session_ids(url: str, command: str) -> None:
     """Each command that takes a session completes its id, and nothing that a shell would run."""

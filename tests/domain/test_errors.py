@@ -36,8 +36,16 @@ MADE: list[RedialogError] = [
     errors.SessionExists("there", key="chat:1"),
     errors.Conflict("several have this id", ids=["x-1", "x-2"]),
     errors.Conflict("gone", retryable=True),
+    errors.BudgetTooSmall(needed=5000, limit=4000),
+    errors.SummaryError(reason="too_long"),
 ]
-SPECIAL = (errors.MessageTooLarge, errors.MissingExtra, errors.CorruptElement)
+SPECIAL = (
+    errors.MessageTooLarge,
+    errors.MissingExtra,
+    errors.CorruptElement,
+    errors.BudgetTooSmall,
+    errors.SummaryError,
+)
 MADE += [kind(f"what happened: {name}") for name, kind in ALL.items() if kind not in SPECIAL]
 
 

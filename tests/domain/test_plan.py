@@ -143,7 +143,7 @@ def publishing(name: str, op: Op[Any]) -> Batch:
     while not batch.writes:
         names = [command[0] for command in batch.commands]
         message = b'{"type":"human","data":{"content":"","id":"id-1"}}'
-        copied = [1, -1, b"", b"", b""]
+        copied = [1, -1, b"", []]
         replies: dict[Any, Any] = {
             b"GET": None,
             b"SET": None,

@@ -31,6 +31,7 @@ class Done(NamedTuple):
         answer: the first one, or the kind of the error.
         remembered: the model's token, where it left one.
         looks: whether it looks for more than its token before it begins.
+        sweeps: whether it frees what is left of other sessions on the way.
     """
 
     handle: Handle
@@ -40,6 +41,7 @@ class Done(NamedTuple):
     answer: object
     remembered: Token | None
     looks: bool
+    sweeps: bool
 
 
 class Appends(Sides):
@@ -48,6 +50,8 @@ class Appends(Sides):
     def __init__(self, real: Real) -> None:
         super().__init__(real)
         self.done: list[Done] = []
+        # Tokens that no application gets to see.
+        self.internal: set[str] = set()
 
     def do(
         self,
@@ -57,11 +61,12 @@ class Appends(Sides):
         model: Callable[[], object],
         *,
         looks: bool = False,
+        sweeps: bool = False,
     ) -> None:
         """Does a step on both sides and remembers it."""
         answer = self.both(real, model)
         remembered = self.remembered(handle, token)
-        self.done.append(Done(handle, token, real, model, answer, remembered, looks))
+        self.done.append(Done(handle, token, real, model, answer, remembered, looks, sweeps))
 
     def remembered(self, handle: Handle, token: str) -> Token | None:
         """What is known of an operation while its token lives."""
@@ -95,7 +100,7 @@ class Appends(Sides):
                 ),
             )
 
-        self.do(handle, token, real, model)
+        self.do(handle, token, real, model, sweeps=sweeps)
 
     @rule(handle=handles, kinds=st.lists(st.sampled_from(["user", "tool"]), min_size=3), cap=caps)
     def append_in_parts(self, handle: Handle, kinds: Sequence[str], cap: int | None) -> None:

@@ -13,6 +13,7 @@ from redialog.ops import catalogue
 from redialog.ops._scripts import FULL, GONE, TOKEN_TTL_MS, Call, call, mismatch, mutate
 from redialog.testing import Companions, Cut, Full, Gone, Handle
 from tests.model.appends import edge_of
+from tests.model.folds import Folds
 from tests.model.sides import (
     FOREIGN,
     STEP,
@@ -21,16 +22,17 @@ from tests.model.sides import (
     ids,
     kinds,
     numbers,
+    told,
+    told_of,
     users,
 )
-from tests.model.writes import Writes
 from tests.support.servers import wait_until
 
 foreign = st.lists(st.sampled_from(FOREIGN), min_size=1, max_size=5)
 stages = st.sampled_from(["x", "y"])
 
 
-class Others(Writes):
+class Others(Folds):
     """What happens to sessions besides their own application's writes."""
 
     @precondition(lambda self: self.model.companions)
@@ -283,7 +285,10 @@ class Others(Writes):
             where = [keys.log, keys.meta, keys.stage(name)]
             args = [handle.user_id or "", TOKEN_TTL_MS, *place]
             count, *rest = self.script("snapshot", where, args)
-            return (count, *(rest[1:])) if rest else None
+            if not rest:
+                return None
+            _, owner, flat = rest
+            return count, owner, told(dict(zip(flat[::2], flat[1::2], strict=True)))
 
         def model() -> object:
             taken = self.model.snapshot(
@@ -292,8 +297,7 @@ class Others(Writes):
             if taken is None:
                 return None
             count, kept = taken
-            texts = (kept.owner or "", kept.title or "", kept.trimmed or "")
-            return (count, *(str(text).encode() for text in texts))
+            return count, (kept.owner or "").encode(), told_of(kept)
 
         self.both(real, model)
 

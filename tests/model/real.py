@@ -33,6 +33,13 @@ for _, key in ipairs(redis.call('KEYS', '*')) do
     for i = 1, #found, 2 do
       redis.call('ZADD', key, string.format('%d', found[i + 1] - ARGV[1]), found[i])
     end
+  elseif kind == 'hash' then
+    local failed = redis.call('HGET', key, 'failed') or ''
+    local times, at, ends_at, reason = failed:match('^(%d+):(%d+):(%d+):(.*)$')
+    if at then
+      redis.call('HSET', key, 'failed', string.format('%d:%d:%d:%s', times, at - ARGV[1],
+        ends_at - ARGV[1], reason))
+    end
   elseif kind == 'string' then
     local count, at, owner = redis.call('GET', key):match('^(%d+):(%d+):(.*)$')
     if at then

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -14,9 +15,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 from redialog import Message, RedialogError, ToolCall, UnknownVersion, codec
 from redialog.effect import Reply
 from redialog.keys import SessionKeys, bucket
-from redialog.ops import session
+from redialog.ops import fold, session
 from redialog.ops._scripts import Write, call
-from redialog.testing import Handle, Model
+from redialog.testing import Companions, Handle, Model
 from redialog.testing.model_state import Place
 from tests.model.real import Real, Stored
 
@@ -134,13 +135,16 @@ class Sides(RuleBasedStateMachine):
                 _compare_companions(found.content, value.content)
             elif value.kind == "zset":
                 assert found.content.keys() == value.content.keys(), key
-            elif value.kind == "list":
+            elif value.content is not None:
                 assert found.content == value.content, key
             assert _about(found.left, value.left), (key, found.left, value.left)
         _compare_order(stored, expected)
         asked = [session.asked(self.keys(one)) for one in IDS]
         for one, answer in zip(IDS, self.real.run(call(*asked, writes=False)), strict=True):
             self._compare_info(one, answer)
+        for one, kept in self.model.companions.items():
+            if kept.rolling.kept:
+                self._compare_summaries(one)
         # So no two steps fall into one millisecond.
         self.passes(TICK)
 
@@ -161,6 +165,9 @@ class Sides(RuleBasedStateMachine):
         for (place, name), staged in model.stages.items():
             key = self._at(place).stage(name)
             found[key] = Stored("list", staged.elements[::-1], self._left(staged.until))
+        for one, lease in model.leases.items():
+            left, holder = self._left(lease.until), lease.holder.encode()
+            found[self.keys(one).lease] = Stored("string", holder, left)
         for (place, token), done in model.tokens.items():
             found[self._at(place).op(token)] = Stored("string", None, self._left(done.until))
         return found
@@ -182,8 +189,20 @@ class Sides(RuleBasedStateMachine):
             assert (found.count, found.user_id, found.title, found.trimmed) == (
                 (expected.count, expected.owner, expected.title, expected.trimmed)
             )
+            failure = found.summary_failure
+            failed = 0 if failure is None else failure.times
+            assert (found.summarised, failed) == (expected.summarised, expected.failed)
             left = None if found.ttl is None else int(found.ttl.total_seconds() * 1000)
             assert _about(left, expected.ttl)
+
+    def _compare_summaries(self, session_id: str) -> None:
+        op = fold.summaries(self.write(Handle(session_id), ""))
+        found: Any = outcome(lambda: [(one.id, one.covers, one.text) for one in self.real.run(op)])
+        expected: Any = outcome(lambda: self.model.summaries(session_id))
+        if expected is not UnknownVersion:
+            expected = [(one, n, msgspec.json.decode(text)["text"]) for one, n, text in expected]
+            expected.reverse()
+        assert found == expected
 
 
 def _about(found: int | None, expected: int | None) -> bool:
@@ -193,16 +212,56 @@ def _about(found: int | None, expected: int | None) -> bool:
     return -TICK < expected - found < DRIFT
 
 
-def _compare_companions(found: dict[bytes, bytes], kept: Any) -> None:
-    fields = {
-        b"owner": kept.owner and kept.owner.encode(),
-        b"title": kept.title and kept.title.encode(),
-        b"trimmed": str(kept.trimmed).encode() if kept.trimmed else None,
-        b"layout": b"2" if kept.newer else b"1",
-        b"anchor": found[b"anchor"],
+def _compare_companions(found: dict[bytes, bytes], kept: Companions) -> None:
+    told_now = told(found)
+    fields = {"owner": kept.owner, "layout": "2" if kept.newer else "1"}
+    expected: dict[bytes, object] = {
+        name.encode(): text.encode() for name, text in fields.items() if text is not None
     }
-    assert found == {name: value for name, value in fields.items() if value is not None}
+    expected |= {b"anchor": found[b"anchor"]} | told_of(kept)
+    if kept.failed is not None:
+        times, at, until, reason = found[b"failed"].split(b":")
+        assert (int(times), int(until) - int(at), reason.decode()) == (
+            kept.failed.times,
+            kept.failed.until - kept.failed.at,
+            kept.failed.reason,
+        )
+        expected[b"failed"] = found[b"failed"]
+    assert told_now == expected
     assert found[b"anchor"].startswith(b"%d:" % len(kept.anchor))
+
+
+def told(found: dict[bytes, bytes]) -> dict[bytes, object]:
+    """Companions as they lie there, with of each summary the messages that it covers, and its text.
+
+    Where the message that it ends with is gone, it covers none.
+    """
+    shift, spare = int(found.get(b"shift", 0)), int(found.get(b"spare", 0))
+    read: dict[bytes, object] = dict(found)
+    for name, record in found.items():
+        if name.startswith(b"summary:") and record != b"nothing":
+            last, mark, time, text = record.split(b":", 3)
+            covers = int(last) - shift
+            assert time.isdigit()
+            read[name] = (covers, mark, text) if covers > spare else text
+    return read
+
+
+def told_of(kept: Companions) -> dict[bytes, object]:
+    """The same of the model's, but for what a fork does not take along."""
+    rolling = kept.rolling
+    texts = {"title": kept.title, "trimmed": kept.trimmed or None}
+    if rolling.kept:
+        texts |= {"summaries": " ".join(one.id for one in rolling.kept)}
+        texts |= {"shift": rolling.shift, "spare": rolling.spare}
+    told: dict[bytes, object] = {
+        name.encode(): str(text).encode() for name, text in texts.items() if text is not None
+    }
+    for one in rolling.kept:
+        mark = hashlib.sha1(one.edge).hexdigest()[:16].encode()
+        covered = one.text if one.place is None else (one.place, mark, one.text)
+        told[f"summary:{one.id}".encode()] = covered if one.readable else b"nothing"
+    return told
 
 
 def _compare_order(stored: dict[bytes, Stored], expected: dict[bytes, Stored]) -> None:

@@ -12,6 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.others import Others
 from tests.model.real import SCRIPTS, Real
+from tests.model.summarised import Summarised
 from tests.support.servers import KINDS, Server
 
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE")
@@ -42,15 +43,27 @@ def alone(request: pytest.FixtureRequest) -> Iterator[Server]:
 @pytest.mark.parametrize("shared", [False, True], ids=["own", "shared"])
 def test_a_server_holds_what_the_model_says(alone: Server, shared: bool) -> None:
     """After each of any steps, every key; and every script has its part in it."""
-    real = Real(alone, shared=shared)
+    assert reached(Others, alone, shared) == SCRIPTS
+
+
+@pytest.mark.timeout(0 if PROFILE else 120)
+@pytest.mark.parametrize("shared", [False, True], ids=["own", "shared"])
+def test_summaries_are_what_the_model_says(alone: Server, shared: bool) -> None:
+    """The same, where most steps fold, edit and cut: several summaries at a time come and go."""
+    assert {"fold", "unfold", "view", "edit", "snapshot"} <= set(reached(Summarised, alone, shared))
+
+
+def reached(machine: type[Others], server: Server, shared: bool) -> list[str]:
+    """Which scripts have run, after many runs of a machine beside the model."""
+    real = Real(server, shared=shared)
 
     def begin() -> Others:
-        return Others(real)
+        return machine(real)
 
     try:
         for run in range(RUNS):
-            factory = begin if LONG else seed(100 * KINDS.index(alone.kind) + run)(begin)
+            factory = begin if LONG else seed(100 * KINDS.index(server.kind) + run)(begin)
             run_state_machine_as_test(cast(Any, factory), settings=SETTINGS)
-        assert sorted(real.transport.reached) == SCRIPTS
+        return sorted(real.transport.reached)
     finally:
         real.close()

@@ -13,8 +13,8 @@ from redialog.ops import append as append_ops
 from redialog.ops import edit, fork, read, session, write
 from redialog.ops._scripts import TOKEN_TTL_MS, mismatch, mutate
 from redialog.testing import Handle
-from tests.model.appends import Appends
-from tests.model.sides import STEP, TICK, handles, ids, kinds, numbers, ttls
+from tests.model.appends import Appends, Done
+from tests.model.sides import IDS, STEP, TICK, handles, ids, kinds, numbers, ttls
 
 
 class Writes(Appends):
@@ -70,7 +70,8 @@ class Writes(Appends):
         position, expected, new = where
         by, digest = self.write(handle, token), f"{action} {new.hex()}"
         element = {"replace": new, "remove": b"removed", "rewind": b""}[action]
-        place = [-position - 1, expected, action, element, digest]
+        sent = "reword" if action == "replace" and is_system(new) else action
+        place = [-position - 1, expected, sent, element, digest]
         args = [TOKEN_TTL_MS, *by.ttl, by.owner, by.keys.member, *place]
         asked, _, dropped = self.real.run(mutate("edit", by, args, noted="known")).answer.partition(
             b":"
@@ -84,7 +85,10 @@ class Writes(Appends):
         position, expected, new = where
         digest = f"{action} {new.hex()}"
         if action == "replace":
-            return self.model.replace(handle, token, position, expected, new, digest=digest)
+            system = is_system(new)
+            return self.model.replace(
+                handle, token, position, expected, new, digest=digest, system=system
+            )
         remove_or_rewind = {"remove": self.model.remove, "rewind": self.model.rewind}[action]
         return remove_or_rewind(handle, token, position, expected, digest=digest)
 
@@ -109,8 +113,15 @@ class Writes(Appends):
             raise Conflict("several")
         return found[0]
 
-    @rule(handle=handles, which=numbers, action=st.sampled_from(["replace", "remove", "rewind"]))
-    def edit_by_id(self, handle: Handle, which: int, action: str) -> None:
+    @rule(
+        handle=handles,
+        which=numbers,
+        action=st.sampled_from(["replace", "remove", "rewind"]),
+        role=st.sampled_from([Message.user, Message.system]),
+    )
+    def edit_by_id(
+        self, handle: Handle, which: int, action: str, role: Callable[[str], Message]
+    ) -> None:
         """A message is found by its id, and edited."""
         handle = self.there(handle)
         message_id = self.an_id(handle.session_id, which)
@@ -119,7 +130,7 @@ class Writes(Appends):
         def real() -> object:
             by = self.write(handle, token)
             if action == "replace":
-                new = edit.New(Message.user(text), 1000)
+                new = edit.New(role(text), 1000)
                 return self.real.run(edit.replace(by, message_id, new)).id
             op: Any = {"remove": edit.remove, "rewind": edit.rewind}[action](by, message_id)
             return self.real.run(op)
@@ -132,7 +143,7 @@ class Writes(Appends):
                     return False
                 raise
             if action == "replace":
-                new = codec.element(codec.stored(Message.user(text), message_id, 0))
+                new = codec.element(codec.stored(role(text), message_id, 0))
                 self.predicted(handle, token, action, position, element, new)
                 return message_id
             return self.predicted(handle, token, action, position, element, b"")
@@ -239,19 +250,23 @@ class Writes(Appends):
     def send_again(self, which: int) -> None:
         """A step is sent again: under a token that lives, nothing but an activity is stored."""
         done = self.done[-1 - which % len(self.done)]
-        before, now = self.contents(), self.remembered(done.handle, done.token)
+        before, now = self.contents(done), self.remembered(done.handle, done.token)
         answer = self.both(done.real, done.model)
         if now is not None and now is done.remembered:
             assert answer == done.answer or (done.looks and isinstance(answer, type))
-            assert self.contents() == before
+            assert self.contents(done) == before
 
-    def contents(self) -> object:
-        """What the server holds, but for catalogues and stages, and for times."""
+    def contents(self, done: Done) -> object:
+        """What the server holds, but for catalogues and stages, and for times.
+
+        Where the step frees what is left of sessions that are gone, but for that, too.
+        """
         found = self.real.stored()
+        gone = {self.keys(one).meta for one in IDS if done.sweeps and one not in self.model.logs}
         return {
             key: (value.content, value.left is None)
             for key, value in found.items()
-            if value.kind != "zset" and b"stage:" not in key
+            if value.kind != "zset" and b"stage:" not in key and key not in gone
         }
 
     @precondition(lambda self: self.done)
@@ -267,7 +282,7 @@ class Writes(Appends):
         """A token is used for something else."""
         token = self.done[-1 - which % len(self.done)].token
         first = self.remembered(handle, token)
-        if first is not None and first.answer == (False,):
+        if token in self.internal or (first is not None and first.answer == (False,)):
             return
         elements, digest = self.elements(kinds), self.fresh("d")
         by, place = self.write(handle, token), ("rewind", 0, b"another", b"")
@@ -296,6 +311,11 @@ class Writes(Appends):
         answer = self.both(*steps[action])
         if first is not None and action in ("append", "edit"):
             assert answer is IdempotencyMismatch
+
+
+def is_system(element: bytes) -> bool:
+    """Whether an element is a system message."""
+    return codec.decode(element, key="", position=-1).role == "system"
 
 
 def id_of(element: bytes) -> str | None:

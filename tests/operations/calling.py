@@ -98,7 +98,7 @@ def _fork(*, near: bool, at: str | None = None) -> Callable[[Layout, Write], Op[
 
 _NEW = edit.New(Message.user("new"), 1 << 20)
 _FORKED: Scripts = {
-    "snapshot": [[2, -1, b"", b"T", b""]],
+    "snapshot": [[2, -1, b"", [b"title", b"T"]]],
     "stage": [[0, 2]],
     "publish": [[0, Asked(), b""]],
     "note": [1],

@@ -78,7 +78,7 @@ class Listing:
         if kind == "info":
             if log not in self._logs:
                 return [0]
-            return [1, -1, element(0), b"", self._logs[log], b"", b""]
+            return [1, -1, element(0), b"", self._logs[log], b"", b"", b"", b""]
         assert kind == "drop"
         self.dropped.append((keys_of(command), arguments_of(command)))
         return 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -49,10 +50,10 @@ def forking(new_id: str = NEAR, at: str | None = None, **fields: Any) -> Op[None
 
 
 def copied(
-    count: int = 3, left: int = -1, owner: bytes = b"", title: bytes = b"", trimmed: bytes = b""
+    count: int = 3, left: int = -1, owner: bytes = b"", companions: Sequence[bytes] = ()
 ) -> list[Any]:
     """What snapshot.lua answers."""
-    return [[count, left, owner, title, trimmed]]
+    return [[count, left, owner, list(companions)]]
 
 
 def test_a_fork_nearby_is_two_round_trips() -> None:
@@ -88,20 +89,19 @@ def test_a_fork_at_a_message_copies_what_was_found() -> None:
     ("named", "owner", "user"),
     [(None, b"", None), (None, b"ada", "ada"), ("ada", b"", "ada"), ("ada", b"ada", "ada")],
 )
-def test_title_owner_and_count_come_along(
-    named: str | None, owner: bytes, user: str | None
-) -> None:
-    """The new session is its owner's as the old one was, also in the user's catalogue."""
+def test_companions_and_owner_come_along(named: str | None, owner: bytes, user: str | None) -> None:
+    """The new session is its owner's as the old one was, also in the user's catalogue; what the
+    copy knows besides, the script says.
+    """
+    told = (b"title", "é".encode(), b"summary:\xff", b"3:ab:1:{}", b"shift", b"0")
     keys, target = LAYOUT.session("chat", named), LAYOUT.session(NEAR, user)
-    [snapshot, publish], _ = play(
-        forking(keys=keys), copied(owner=owner, title="é".encode(), trimmed=b"7"), DONE
-    )
+    [snapshot, publish], _ = play(forking(keys=keys), copied(owner=owner, companions=told), DONE)
     assert arguments_of(snapshot.commands[0])[0] == (named or "").encode()
     [command] = publish.commands
     users = [] if user is None else [target.user]
     assert keys_of(command)[4:] == (target.sessions, *users)
     assert arguments_of(command)[4] == (user or "").encode()
-    assert arguments_of(command)[10:] == ("title", "é".encode(), "trimmed", b"7")
+    assert arguments_of(command)[10:] == told
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from redialog import ServerError, UnknownVersion, WrongType
+from redialog import ServerError, SummaryFailure, UnknownVersion, WrongType
 from redialog.effect import Batch, CommandError
 from redialog.keys import SessionKeys
 from redialog.ops import session
@@ -42,7 +42,8 @@ def info(*replies: Any, keys: SessionKeys = OWN) -> SessionInfo:
 def answer(**fields: Any) -> list[Any]:
     """What info.lua answers of a session of three messages, with some of it changed."""
     known = {"count": 3, "ttl": 5000, "oldest": OLDEST, "score": ACTIVE, "owner": b"ada"}
-    return list((known | {"title": b"T", "trimmed": b"4"} | fields).values())
+    known |= {"title": b"T", "trimmed": b"4", "covers": b"2"}
+    return list((known | {"failed": b"3:1700000009000:1700000129000:timeout"} | fields).values())
 
 
 def test_info_is_one_script_call() -> None:
@@ -68,7 +69,7 @@ def test_info_of_a_shared_log_asks_its_catalogue_in_the_same_round_trip() -> Non
 
 
 def test_info_says_all_that_is_known() -> None:
-    """Count, owner, title, times, TTL and what the cap removed."""
+    """Count, owner, title, times, TTL, what the cap removed, and what becomes of summaries."""
     assert info(answer()) == SessionInfo(
         "chat",
         exists=True,
@@ -79,12 +80,20 @@ def test_info_says_all_that_is_known() -> None:
         updated_at=datetime(2023, 11, 14, 22, 13, 29, tzinfo=UTC),
         ttl=timedelta(seconds=5),
         trimmed=4,
+        summarised=2,
+        summary_failure=SummaryFailure(
+            reason="timeout",
+            times=3,
+            at=datetime(2023, 11, 14, 22, 13, 29, tzinfo=UTC),
+            retry_at=datetime(2023, 11, 14, 22, 15, 29, tzinfo=UTC),
+        ),
     )
 
 
 def test_info_where_nothing_more_is_known() -> None:
     """Without companions, a TTL or an entry in the catalogue, the fields say so."""
-    bare = answer(ttl=-1, score=b"", owner=b"", title=b"", trimmed=b"")
+    absent = dict.fromkeys(("score", "owner", "title", "trimmed", "covers", "failed"), b"")
+    bare = answer(ttl=-1, **absent)
     created = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
     expected = SessionInfo("chat", exists=True, count=3, created_at=created)
     assert info(bare) == info(bare, None, keys=SHARED) == expected
@@ -113,8 +122,13 @@ def test_info_of_an_oldest_element_without_a_time(oldest: bytes) -> None:
 
 def test_what_is_no_text_in_a_companion_is_shown_all_the_same() -> None:
     """Only another client can have left it; the session is as readable as before."""
-    found = info(answer(owner=b"\xff", title=b"a\xff", trimmed=b"x"))
+    found = info(answer(owner=b"\xff", title=b"a\xff", trimmed=b"x", covers=b"-1"))
     assert (found.user_id, found.title, found.trimmed) == ("\ufffd", "a\ufffd", 0)
+    assert found.summarised == 0
+    for failed in (b"\xff:1:2:x", b"1:2:3", b"1:2:3:x:y", b"a:2:3:x", b"1:2::x"):
+        assert info(answer(failed=failed)).summary_failure is None
+    known = info(answer(failed=b"1:%d:0:x" % 10**18)).summary_failure
+    assert known == SummaryFailure("x", 1, None, datetime(1970, 1, 1, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ OPERATIONS: dict[str, tuple[Callable[[], Op[Any]], list[Any]]] = {
     "snapshot": (lambda: fork.fork(LAYOUT, writing(ALONE), "other", None), []),
     "publish": (
         lambda: fork.fork(LAYOUT, writing(ALONE), NEAR, None),
-        [[[1, -1, b"", SECRET.encode(), b""]]],
+        [[[1, -1, b"", [b"title", SECRET.encode()]]]],
     ),
     "find": (lambda: find.get(OWN.log, SECRET), []),
     "find by place": (lambda: find.get(OWN.log, f"x-{'a' * 16}-0"), []),

@@ -22,15 +22,17 @@ from typing import Any
 import click
 
 from redialog._version import __version__
-from redialog.cli import completion, edits, sessions
+from redialog.cli import completion, edits, explain, sessions
 from redialog.cli.console import Console, OutputLost, visible
 from redialog.cli.options import (
     come_back,
     duration,
+    limit_options,
     open_memory,
     session_argument,
     session_ids,
     store_options,
+    window_of,
 )
 from redialog.errors import ConfigurationError, NotFound, RedialogError, TransportError
 
@@ -159,6 +161,13 @@ def commands(context: click.Context) -> None:
     help="How long the session lives after its last message: in seconds, or 15m, 24h, 7d. Not "
     "given: for ever, or as before.",
 )
+@limit_options
+@click.option(
+    "--summarize",
+    is_flag=True,
+    help="The model that answers folds older messages into a summary, which is kept with the "
+    "session; in the place of the demo, the best sentences are picked.",
+)
 @store_options
 @click.pass_obj
 def chat(
@@ -172,6 +181,9 @@ def chat(
     base_url: str | None,
     system: str | None,
     ttl: timedelta | None,
+    window_turns: int | None,
+    max_tokens: int | None,
+    summarize: bool,
     **store: Any,
 ) -> None:
     """Talk to a model that remembers.
@@ -191,8 +203,21 @@ def chat(
     for name, text in ("--system", system), ("--user", user_id):
         _encodable(name, text or "")
     chosen = models.choose(model, base_url, os.environ)
+    summary = None
+    if summarize:
+        from redialog.cli import summarising
+
+        summary = summarising.policy(chosen, model, base_url, os.environ, max_tokens)
     wanted = talk.Wanted(
-        session_id, resume, user_id, ttl, system or None, partial(come_back, store, user_id=user_id)
+        session_id=session_id,
+        resume=resume,
+        user_id=user_id,
+        ttl=ttl,
+        system=system or None,
+        window_turns=window_of(window_turns, max_tokens, summary),
+        max_tokens=max_tokens,
+        summary=summary,
+        come_back=partial(come_back, store, user_id=user_id),
     )
     _introduce(console, chosen, asked_for=model is not None)
     talk.run(console, partial(open_memory, **store), chosen, wanted)
@@ -238,6 +263,7 @@ for _command in (
     edits.rewind,
     edits.ttl,
     edits.title,
+    explain.explain,
     completion.completion,
 ):
     commands.add_command(_command)

@@ -1,32 +1,38 @@
-"""``redialog chat``: read a line, show the model the session, print its answer, store both.
+"""``redialog chat``: read a line, print the model's answer, and keep both.
 
-What is said is stored as one turn, in one append: a question never stands there without its answer
-because of a crash in between. Where there is no whole answer, what there is of it is kept.
+What a turn is, what the model sees and what is stored says `redialog.conversation`; here is what a
+person sees of it: notes, warnings, and Ctrl-C.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from itertools import islice, takewhile
 
 from redialog.cli.console import Console, Interrupts, OutputLost
-from redialog.errors import NotFound, OwnerMismatch, RedialogError, TransportError
+from redialog.context import Context, Entry
+from redialog.conversation import Conversation
+from redialog.conversation.turns import Turn
+from redialog.errors import (
+    BudgetTooSmall,
+    NotFound,
+    OwnerMismatch,
+    RedialogError,
+    SummaryError,
+    TransportError,
+)
 from redialog.messages import Message
 from redialog.models import Model, ModelError
+from redialog.summary import RollingSummary, SummaryFailure
 from redialog.sync import ChatMemory, Session
 
-WINDOW_TURNS = 50
-"""How much of the session the model sees."""
-
-MAX_LEADING = 16
-"""System messages at the start of a session that it sees whatever the window."""
-
 PROMPT = "you> "
-INTERRUPTED = {"interrupted": True}
-"""The metadata of an answer that is not whole."""
+
+_MAX_LEADING = 16
+"""System messages at the start of a session that a model sees whatever the window."""
 
 _MAX_WARNINGS = 3
 
@@ -40,7 +46,10 @@ class Wanted:
         resume: continue the session with the newest activity.
         user_id: whom it belongs to.
         ttl: of the session.
-        system: a system message; see `Chat`.
+        system: what the model sees first; stored only with the first turn of a new session.
+        window_turns: so many turns the model sees at most; None for any number.
+        max_tokens: so many tokens; None for any number.
+        summary: of what is older; None for none.
         come_back: the command that continues the session but for its id.
     """
 
@@ -49,6 +58,9 @@ class Wanted:
     user_id: str | None
     ttl: timedelta | None
     system: str | None
+    window_turns: int | None
+    max_tokens: int | None
+    summary: RollingSummary | None
     come_back: Callable[[str], str]
 
 
@@ -67,8 +79,16 @@ def run(
     with Interrupts() as interrupts, open_memory() as memory:
         try:
             session = _session(memory, wanted)
-            system = _announced(console, session, wanted)
-            Chat(console, session, model, interrupts, system).run()
+            _announce(console, session, wanted)
+            talk = Conversation(
+                session,
+                model,
+                window_turns=wanted.window_turns,
+                max_tokens=wanted.max_tokens,
+                system=wanted.system,
+                summarizer=wanted.summary,
+            )
+            Chat(console, talk, interrupts, summarises=wanted.summary is not None).run()
         finally:
             # Closing stops an embedded server: not to be cut short.
             interrupts.hold()
@@ -84,22 +104,8 @@ def _session(memory: ChatMemory, wanted: Wanted) -> Session:
     return memory.session(session_id, user_id=wanted.user_id, ttl=wanted.ttl)
 
 
-@dataclass(slots=True)
-class System:
-    """A system message given for this run.
-
-    Attributes:
-        message: what the model sees before all else.
-        stored: False until it is stored with the first turn of a new session; True where it is
-            not to be stored.
-    """
-
-    message: Message
-    stored: bool
-
-
-def _announced(console: Console, session: Session, wanted: Wanted) -> System | None:
-    """Says on standard error which session this is; the system message to use."""
+def _announce(console: Console, session: Session, wanted: Wanted) -> None:
+    """Says on standard error which session this is, and what becomes of the system message."""
     info = session.info()
     if wanted.user_id is not None and info.user_id not in (None, wanted.user_id):
         # Writing would be refused too, but only after the model has seen the messages.
@@ -110,67 +116,55 @@ def _announced(console: Console, session: Session, wanted: Wanted) -> System | N
         console.note(f"continuing session {session.id} ({info.count:,} messages)")
     else:
         console.note(f"new session {session.id}; to come back: {wanted.come_back(session.id)}")
-    if wanted.system is None:
-        return None
-    system = System(Message.system(wanted.system), stored=info.exists)
-    if info.exists:
-        if system.message.text in [message.text for message in _leading(session)]:
-            return None
+    if wanted.system is None or not info.exists:
+        return
+    if wanted.system not in [message.text for message in _leading(session)]:
         console.note("--system is used for this run only: the session has begun without it")
-    return system
 
 
 def _leading(session: Session) -> list[Message]:
     """The system messages with which the session begins."""
-    first = islice(session.iter_messages(), MAX_LEADING)
+    first = islice(session.iter_messages(), _MAX_LEADING)
     return list(takewhile(lambda message: message.role == "system", first))
 
 
 @dataclass(slots=True)
-class Answer:
+class Outcome:
     """What became of an answer.
 
     Attributes:
-        text: what there is of it.
         failure: why it is not whole, if not for Ctrl-C.
         interrupted: whether Ctrl-C stopped it.
     """
 
-    pieces: list[str] = field(default_factory=list)
-    failure: ModelError | OutputLost | None = None
+    failure: ModelError | BudgetTooSmall | OutputLost | None = None
     interrupted: bool = False
-
-    @property
-    def text(self) -> str:
-        """What was said so far."""
-        return "".join(self.pieces)
 
 
 class Chat:
-    """One conversation.
+    """A conversation with a person.
 
     Args:
         console: where it takes place.
-        session: where it is kept.
-        model: who answers.
+        conversation: who answers, and where it is kept.
         interrupts: entered.
-        system: what the model sees first; stored only with the first turn of a new session.
+        summarises: whether it is this run that summarises what is older.
     """
 
     def __init__(
         self,
         console: Console,
-        session: Session,
-        model: Model,
+        conversation: Conversation,
         interrupts: Interrupts,
-        system: System | None = None,
+        *,
+        summarises: bool = False,
     ) -> None:
         self._console = console
-        self._session = session
-        self._model = model
+        self._conversation = conversation
         self._interrupts = interrupts
-        self._system = system
-        self._warned = 0
+        self._summarises = summarises
+        self._damaged_to = 0
+        self._failed: SummaryFailure | None = None
 
     def run(self) -> None:
         """Takes turns until the input ends; raises as the module's `run`."""
@@ -184,103 +178,69 @@ class Chat:
 
     def turn(self, line: str) -> None:
         """Answers one line and stores both."""
-        question = Message.user(line, created_at=datetime.now(UTC))
-        answer = self._answer(question)
-        self._store(question, answer)
+        turn = self._conversation.turn(line)
+        outcome = self._answer(turn)
+        self._store(turn)
         self._interrupts.release()
-        if isinstance(answer.failure, OutputLost):
-            raise answer.failure
+        if isinstance(outcome.failure, OutputLost):
+            raise outcome.failure
         self._console.end_line()
         if not self._console.interactive:
-            if answer.interrupted:
+            if outcome.interrupted:
                 raise KeyboardInterrupt
-            if answer.failure is not None:
-                raise answer.failure
-        elif answer.interrupted:
+            if outcome.failure is not None:
+                raise outcome.failure
+        elif outcome.interrupted:
             self._console.note("stopped; what was said is stored. Ctrl-C again ends the chat")
-        elif answer.failure is not None:
-            self._console.note(f"{answer.failure} (your message is stored)")
+        elif outcome.failure is not None:
+            stored = "is stored" if turn.stored else "is not stored"
+            self._console.note(f"{outcome.failure} (your message {stored})")
 
-    def _answer(self, question: Message) -> Answer:
+    def _answer(self, turn: Turn) -> Outcome:
         """Prints the model's answer as it comes. From its end on, Ctrl-C is held back."""
-        answer = Answer()
+        outcome = Outcome()
         try:
             self._interrupts.answering()
-            seen = self._seen(question)
             try:
-                with closing(self._model.reply(seen)) as pieces:
+                self._warn(turn.read())
+                with closing(turn.pieces()) as pieces:
                     for piece in pieces:
                         self._interrupts.check()
-                        answer.pieces.append(piece)
                         self._console.say(piece)
-                if not answer.pieces:
-                    raise ModelError("the model gave an empty answer")
-            except (ModelError, OutputLost) as failure:
-                answer.failure = failure
+            except (ModelError, BudgetTooSmall, OutputLost) as failure:
+                outcome.failure = failure
             self._interrupts.hold()
         except KeyboardInterrupt:
-            answer.interrupted = True
-        return answer
+            outcome.interrupted = True
+        return outcome
 
-    def _store(self, question: Message, answer: Answer) -> None:
-        turn = [question]
-        if self._system is not None and not self._system.stored:
-            turn.insert(0, self._system.message)
-        if answer.pieces:
-            cut = answer.interrupted or answer.failure is not None
-            turn.append(Message.assistant(answer.text, metadata=INTERRUPTED if cut else {}))
+    def _store(self, turn: Turn) -> None:
         try:
-            self._session.append(*turn)
+            turn.store()
         except RedialogError as error:
             doubt = isinstance(error, TransportError) and error.maybe_applied
             self._console.note(f"the last turn {'may not be' if doubt else 'is not'} stored")
             raise
-        if self._system is not None and not self._system.stored:
-            self._system = None
 
-    def _seen(self, question: Message) -> list[Message]:
-        """What the model is given: system messages, the newest turns, the question."""
-        window = self._session.window(turns=WINDOW_TURNS)
-        self._warn([message for message in window if message.damage is not None])
-        leading = [] if self._system is None else [self._system.message]
-        if len(window) >= WINDOW_TURNS and window[0].role != "system":
-            # The session goes on before the window, so its beginning is not in there.
-            leading += _leading(self._session)
-        return [*leading, *presentable(window), question]
-
-    def _warn(self, damaged: Sequence[Message]) -> None:
-        fresh = damaged[self._warned :]
-        for message in fresh[:_MAX_WARNINGS]:
-            self._console.note(f"warning: {message.damage}; the model does not see it")
+    def _warn(self, context: Context) -> None:
+        """Says once what of the session a model does not see, and why, where that is a fault."""
+        found = context.explain()
+        damaged = [entry for entry in found.entries if entry.status == "damaged"]
+        fresh = [entry for entry in damaged if entry.last > self._damaged_to]
+        for entry in fresh[:_MAX_WARNINGS]:
+            self._console.note(f"warning: {_damage(entry)}; the model does not see it")
         if len(fresh) > _MAX_WARNINGS:
-            self._console.note(f"warning: {len(fresh) - _MAX_WARNINGS} more are damaged")
-        self._warned = max(self._warned, len(damaged))
+            more = sum(entry.last - entry.first + 1 for entry in fresh[_MAX_WARNINGS:])
+            self._console.note(f"warning: {more:,} more are damaged")
+        self._damaged_to = max([self._damaged_to, *(entry.last for entry in fresh)])
+        if self._summarises and found.failure not in (None, self._failed):
+            assert found.failure is not None  # noqa: S101 - for the type checker
+            reason = SummaryError(reason=found.failure.reason)
+            self._console.note(f"warning: older messages are not summarised: {reason}")
+        self._failed = found.failure
 
 
-def presentable(messages: Sequence[Message]) -> list[Message]:
-    """The messages that a model can be given.
-
-    Without what is damaged or ``remove``, and without tool calls that lack a result and results
-    that lack a call: providers reject a request that holds one without the other.
-
-    Args:
-        messages: oldest first.
-    """
-    readable = [m for m in messages if m.role not in ("damaged", "remove")]
-    given: list[Message] = []
-    index = 0
-    while index < len(readable):
-        message = readable[index]
-        index += 1
-        if message.role == "tool":
-            continue
-        results = list(takewhile(lambda m: m.role == "tool", readable[index:]))
-        index += len(results)
-        called = {call.id for call in message.tool_calls}
-        if called - {result.tool_call_id for result in results}:
-            called = set()
-            message = message.replace(tool_calls=())
-        if message.content or called or message.role != "assistant":
-            given.append(message)
-        given += [result for result in results if result.tool_call_id in called]
-    return given
+def _damage(entry: Entry) -> str:
+    if entry.message is not None and entry.message.damage is not None:
+        return str(entry.message.damage)
+    return f"what stands in place {entry.first:,} to {entry.last:,} of the session is damaged"

@@ -15,10 +15,16 @@ from redialog.errors import NotFound
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from redialog import ChatMemory
+    from redialog import ChatMemory, RollingSummary
 
 NONE = "none"
 """Stands for no TTL."""
+
+WINDOW_TURNS = 50
+"""How much of a session a model sees, where neither a window nor a budget is given."""
+
+_LEAST_OF_A_TURN = 8
+"""Tokens of the shortest turn."""
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)", re.ASCII)
@@ -45,6 +51,47 @@ def store_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
+
+
+def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how much of a session a model sees."""
+    for option in (
+        click.option(
+            "--window",
+            "window_turns",
+            type=click.IntRange(min=0),
+            metavar="K",
+            help="The model sees the newest K turns at most; a turn is what you said, with all "
+            f"that was answered.  [{WINDOW_TURNS}; with --max-tokens, as many as fit]",
+        ),
+        click.option(
+            "--max-tokens",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="The model sees the newest turns that fit into N tokens, as redialog estimates "
+            "them.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def window_of(
+    window_turns: int | None, max_tokens: int | None, summary: RollingSummary | None = None
+) -> int | None:
+    """How many turns a model sees; None for any number.
+
+    Args:
+        window_turns: as given.
+        max_tokens: as given.
+        summary: of what is older.
+    """
+    if window_turns is not None or max_tokens is not None:
+        return window_turns
+    if summary is None:
+        return WINDOW_TURNS
+    # Each turn is seen or summarised; and where the summariser fails, there is a limit.
+    return summary.trigger_tokens // _LEAST_OF_A_TURN + summary.keep_turns
 
 
 def session_ids(

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import TypeAlias
 
-from redialog.cli.chat import INTERRUPTED
 from redialog.cli.console import Console, visible
 from redialog.cli.jsontext import json_text
 from redialog.cli.options import missing
+from redialog.conversation import INTERRUPTED
 from redialog.messages import Message
 from redialog.sync import Session
 from redialog.toolcalls import ToolCall

@@ -12,7 +12,7 @@ from typing import Protocol
 from redialog.errors import ConfigurationError, RedialogError
 from redialog.messages import Message
 
-__all__ = ["DEMO", "Model", "ModelError", "choose"]
+__all__ = ["DEMO", "Model", "ModelError", "choose", "openai_model"]
 
 DEMO = "demo"
 """The name of the built-in model that is none."""
@@ -68,10 +68,28 @@ def choose(name: str | None, base_url: str | None, environ: Mapping[str, str]) -
         from redialog.models.demo import DemoModel
 
         return DemoModel()
+    return openai_model(name, base_url, environ)
+
+
+def openai_model(
+    name: str, base_url: str | None, environ: Mapping[str, str], *, api_key: str | None = None
+) -> Model:
+    """A model that speaks OpenAI's chat completions; what is None comes from the environment.
+
+    Args:
+        name: of the model.
+        base_url: of its endpoint; None for ``$OPENAI_BASE_URL``, else OpenAI's own.
+        environ: the environment.
+        api_key: None for ``$OPENAI_API_KEY``.
+
+    Raises:
+        ConfigurationError: no key where one is needed, or the URL is none.
+        MissingExtra: the package ``openai`` is not installed.
+    """
     from redialog.models.openai import OpenAIModel
 
     return OpenAIModel(
         name,
         base_url=base_url or environ.get("OPENAI_BASE_URL") or None,
-        api_key=environ.get("OPENAI_API_KEY", "").strip() or None,
+        api_key=api_key or environ.get("OPENAI_API_KEY", "").strip() or None,
     )

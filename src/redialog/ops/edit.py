@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -13,6 +13,8 @@ from redialog.messages import Message
 from redialog.ops import find
 from redialog.ops._scripts import RESTARTS, TOKEN_TTL_MS, Write, mismatch, mutate, said, seen
 from redialog.ops.find import Found
+
+_Action: TypeAlias = Literal["replace", "reword", "remove", "rewind"]
 
 
 class New(msgspec.Struct, frozen=True):
@@ -71,7 +73,8 @@ def replace(write: Write, message_id: str, new: New) -> Op[Message]:
         # It may be there already: an earlier try of the caller, whose answer was lost.
         if found.raw not in (expected, element):
             raise _changed()
-        if (yield from _edited(write, asked, found, "replace", element)) is not None:
+        action: _Action = "reword" if stored.role == "system" else "replace"
+        if (yield from _edited(write, asked, found, action, element)) is not None:
             return stored
     raise _changed()
 
@@ -143,7 +146,7 @@ def _edited(
     write: Write,
     asked: str,
     found: Found,
-    action: Literal["replace", "remove", "rewind"],
+    action: _Action,
     element: bytes | str,
 ) -> Op[int | None]:
     """How many messages were dropped; None where another element lies there by now."""

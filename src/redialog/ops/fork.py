@@ -26,7 +26,7 @@ from redialog.ops.stage import STAGE_TTL_MS
 def fork(
     layout: Layout, write: Write, new_id: str, at: str | None, *, random: bool = False
 ) -> Op[None]:
-    """Makes a new session of an old one's messages, title and owner, all at once.
+    """Makes a new session of an old one's messages, companions and owner, all at once.
 
     Args:
         layout: where the sessions lie.
@@ -60,15 +60,13 @@ def fork(
         if answer is None:
             continue
         yield from _not_another(write, asked)
-        count, left, owner, title, trimmed = answer
+        count, left, owner, companions = answer
         user = write.keys.owner or owner
         target = layout.session(new_id, user.decode("utf-8", "replace") if user else None)
         if target.stage(write.token) != write.keys.stage(write.token):
             yield from _carried(write, target)
         ttl = write.ttl_ms if write.ttl_ms is not None else (max(left, 1) if left >= 0 else None)
         new = Write(target, write.token, ttl, resend_key=write.resend_key)
-        companions: list[Argument] = [*(("title", title) if title else ())]
-        companions += ("trimmed", trimmed) if trimmed else ()
         head: list[Argument] = [asked, TOKEN_TTL_MS, *new.ttl, new.owner, target.member]
         outcome = yield from mutate(
             "publish",
@@ -101,7 +99,7 @@ def _check(answer: bytes, asked: str) -> None:
         raise mismatch()
 
 
-def _snapshot(write: Write, at: str | None) -> Op[tuple[int, int, bytes, bytes, bytes] | None]:
+def _snapshot(write: Write, at: str | None) -> Op[tuple[int, int, bytes, list[bytes]] | None]:
     """Copies the log into a stage; None where the message is no longer where it was found."""
     keys = write.keys
     place: tuple[Argument, Argument] = ("", "")
@@ -117,13 +115,12 @@ def _snapshot(write: Write, at: str | None) -> Op[tuple[int, int, bytes, bytes, 
     count, *rest = replies.checked(reply, keys.log)
     if not rest:
         raise NotFound(f"there is no session {keys.member.decode()!r} to fork")
-    left, owner, title, trimmed = rest
+    left, owner, companions = rest
     return (
         replies.integer(count),
         replies.integer(left),
         replies.text(owner),
-        replies.text(title),
-        replies.text(trimmed),
+        replies.texts(companions),
     )
 
 

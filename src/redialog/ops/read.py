@@ -83,10 +83,10 @@ def _window(log: bytes, cut: _Cut, strict: bool, foreign: bool) -> Op[list[Messa
     else:
         [reply] = yield Batch(((b"LRANGE", log, 0, size - 1),))
         page = replies.texts(replies.checked(reply, log))
-        found = _decoded(log, page)
+        found = decoded(log, page)
         first = cut.start(found, len(page) < size)
         if first is None:
-            size = _next_size(page, max(4 * size, cut.guess))
+            size = next_size(page, max(4 * size, cut.guess))
     for _ in range(RESTARTS):
         if first is not None and all(message.id is not None for message in found[first:]):
             break
@@ -111,23 +111,46 @@ def _numbered_window(log: bytes, cut: _Cut, size: int) -> Op[tuple[list[Message]
         return [], None
     total = replies.integer(after)
     page = replies.texts(replies.checked(reply, log))
-    found, start = _decoded(log, page, total), page[0] if page else b""
+    found, start = decoded(log, page, total), page[0] if page else b""
     while (first := cut.start(found, len(found) == total)) is None:
-        # With the last element of the page before, which must still be there.
-        oldest = -(total - len(found)) - 1
-        size = _next_size(page, PAGE_ELEMENTS)
-        # And the newest of all: where a rewind has dropped that, what was read is no more.
-        newest = (b"LINDEX", log, -total)
-        reply, top = yield Batch(((b"LRANGE", log, oldest, min(oldest + size, -1)), newest))
-        overlap, *chunk = replies.texts(replies.checked(reply, log)) or [b""]
-        if not chunk or overlap != page[-1] or top is None or replies.text(top) != start:
+        size = next_size(page, PAGE_ELEMENTS)
+        page = yield from older(log, Seen(total, len(found), page[-1], start), size)
+        if not page:
             return [], None
-        page = chunk
-        found = _decoded(log, page, total - len(found)) + found
+        found = decoded(log, page, total - len(found)) + found
     return found, first
 
 
-def _decoded(log: bytes, newest_first: Sequence[bytes], total: int | None = None) -> list[Message]:
+class Seen(msgspec.Struct, frozen=True):
+    """What was read of a log from its newest end.
+
+    Attributes:
+        total: number of elements that it had.
+        done: how many of the newest were read.
+        oldest: the oldest of them; it must still be there when more is read.
+        newest: the newest of all: where a rewind has dropped that, what was read is no more.
+    """
+
+    total: int
+    done: int
+    oldest: bytes
+    newest: bytes
+
+
+def older(log: bytes, seen: Seen, size: int) -> Op[list[bytes]]:
+    """The elements before those that were read, newest first; none where those are no more.
+
+    Cost: 1 round trip.
+    """
+    first = -(seen.total - seen.done) - 1
+    top = (b"LINDEX", log, -seen.total)
+    reply, newest = yield Batch(((b"LRANGE", log, first, min(first + size, -1)), top))
+    overlap, *chunk = replies.texts(replies.checked(reply, log)) or [b""]
+    gone = newest is None or replies.text(replies.checked(newest, log)) != seen.newest
+    return [] if gone or overlap != seen.oldest else chunk
+
+
+def decoded(log: bytes, newest_first: Sequence[bytes], total: int | None = None) -> list[Message]:
     """The messages of a page, oldest first; ``total`` counts its newest and all that are older."""
     size = len(newest_first)
     positions = range(size - 1, -1, -1)
@@ -189,7 +212,7 @@ def raw_page(log: bytes, cursor: Cursor) -> Op[RawPage]:
         del oldest_first[0]
     if len(oldest_first) < cursor.size:
         return RawPage(oldest_first, cursor.done, None)
-    size = _next_size(oldest_first, PAGE_ELEMENTS)
+    size = next_size(oldest_first, PAGE_ELEMENTS)
     following = Cursor(cursor.done + len(oldest_first), oldest_first[-1], size)
     return RawPage(oldest_first, cursor.done, following)
 
@@ -227,7 +250,7 @@ def everything(log: bytes, *, strict: bool) -> Op[list[Message]]:
     raise changed(log)
 
 
-def _next_size(elements: Sequence[bytes], wanted: int) -> int:
+def next_size(elements: Sequence[bytes], wanted: int) -> int:
     """How many elements to ask for, so that the reply stays near `PAGE_BYTES`."""
     average = max(1, sum(map(len, elements)) // max(1, len(elements)))
     return max(2, min(wanted, PAGE_ELEMENTS, PAGE_BYTES // average))

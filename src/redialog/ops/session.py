@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from redialog import codec, replies
+from redialog import codec, replies, summary
 from redialog._checks import from_ms
 from redialog.effect import Batch, Op, Reply
 from redialog.keys import SessionKeys
 from redialog.ops._scripts import TOKEN_TTL_MS, Call, Write, call, flag, mutate, said
+from redialog.summary import SummaryFailure
 
 # A listing asks for the oldest message only where it is smaller than that: its time stands there.
 _BRIEF, _ALL = 4096, 1 << 40
@@ -32,7 +33,10 @@ class SessionInfo(msgspec.Struct, frozen=True):
             where that message is larger than 4 KB.
         updated_at: its last activity, by the server's clock.
         ttl: how long it lives on without a write; None where it does not expire.
-        trimmed: how many of its oldest messages ``max_messages`` has removed.
+        trimmed: how many of its oldest messages ``max_messages`` or a summary's retention has
+            removed.
+        summarised: for how many of its oldest messages a summary speaks.
+        summary_failure: that the last attempts to write one failed.
     """
 
     session_id: str
@@ -44,6 +48,8 @@ class SessionInfo(msgspec.Struct, frozen=True):
     updated_at: datetime | None = None
     ttl: timedelta | None = None
     trimmed: int = 0
+    summarised: int = 0
+    summary_failure: SummaryFailure | None = None
 
 
 def info(keys: SessionKeys) -> Op[SessionInfo]:
@@ -87,7 +93,7 @@ def told(keys: SessionKeys, answer: Reply, noted: int | None) -> SessionInfo:
     if not rest:
         return SessionInfo(session_id, exists=False, count=0)
     left = replies.integer(rest[0])
-    oldest, score, owner, title, trimmed = (replies.text(item) for item in rest[1:])
+    oldest, score, owner, title, trimmed, covers, failed = map(replies.text, rest[1:])
     updated = replies.score(score) if score else noted
     first = codec.decode(oldest, key="", position=-1)
     return SessionInfo(
@@ -100,6 +106,8 @@ def told(keys: SessionKeys, answer: Reply, noted: int | None) -> SessionInfo:
         updated_at=None if updated is None else from_ms(updated),
         ttl=timedelta(milliseconds=min(left, _LONGEST_MS)) if left >= 0 else None,
         trimmed=int(trimmed) if trimmed.isdigit() else 0,
+        summarised=int(covers) if covers.isdigit() else 0,
+        summary_failure=summary.failure(failed),
     )
 
 

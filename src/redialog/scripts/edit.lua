@@ -6,18 +6,20 @@
 -- ARGV[5] member
 -- ARGV[6] position  of the message, negative, counted from the oldest
 -- ARGV[7] expected  the element that must lie there
--- ARGV[8] action    'replace', 'remove' or 'rewind'
+-- ARGV[8] action    'replace', 'reword' where the new one is a system message, 'remove' or 'rewind'
 -- ARGV[9] element   to replace it with; to remove it, a text that no element is; to rewind, ''
 -- ARGV[10] said     digest of what was asked for, for the token
 --
 -- Returns {0, "said:number of messages dropped", owner or ''}, the last ''
 -- where no message is left, or {1, the same of the first time, owner} where the token was seen:
--- then nothing is done, so what was appended since stays.
+-- then nothing is done, so what was appended since stays. A summary that speaks for the message
+-- goes, and the one before it takes its place.
 -- Errors: OWNER (the session is another user's), VERSION, CHANGED (another element lies there),
 -- WRONGTYPE, OOM, READONLY. None of them leaves anything behind.
 
 -- include include/companions.lua
 -- include include/keeping.lua
+-- include include/folds.lua
 
 local log, meta, op, sessions, user = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local position, action, element = tonumber(ARGV[6]), ARGV[8], ARGV[9]
@@ -40,9 +42,9 @@ for _, key in ipairs(catalogue) do
 end
 
 local before = redis.call('LLEN', log)
-local dropped = action == 'replace' and 0 or action == 'remove' and 1 or before + position
+local dropped = action == 'remove' and 1 or action == 'rewind' and before + position or 0
 local answer = ARGV[10] .. ':' .. dropped
-if action ~= 'replace' then
+if action == 'remove' or action == 'rewind' then
   -- First of all, since a server that is full refuses a script that begins with what takes memory.
   redis.call('LTRIM', log, action == 'rewind' and position or 0, -1)
 end
@@ -62,6 +64,9 @@ if redis.call('EXISTS', log) == 0 then
   end
   -- Nobody's: there is no activity of a session that is gone to note.
   return {0, answer, ''}
+end
+if kept[1] and not stale then
+  edited(meta, -position, action)
 end
 local has_meta = (kept[1] or stale) and keep(log, meta, kept, stale, {})
 renew(log, meta, has_meta, ARGV[2], ARGV[3])

@@ -5,10 +5,12 @@
 -- ARGV[2] largest  bytes of the oldest message that are worth sending
 --
 -- Returns {number of messages, PTTL, oldest message or '' where it is larger, score or '', owner,
--- title, trimmed}, the last three '' where there are none; {0} where there is no such session.
+-- title, trimmed, messages that a summary covers, failure to write one}, the last five '' where
+-- there are none; {0} where there is no such session.
 -- Errors: VERSION, WRONGTYPE.
 
 -- include include/companions.lua
+-- include include/folds.lua
 
 local log, meta, sessions = KEYS[1], KEYS[2], KEYS[3]
 
@@ -20,12 +22,13 @@ local kept, stale, problem = companions(log, meta, '')
 if problem then
   return problem
 end
-local owner, title, trimmed = false, false, false
+local owner, title, trimmed, failed, known = false, false, false, false, nil
 if kept[1] and not stale then
   owner = kept[3]
-  title, trimmed = unpack(redis.call('HMGET', meta, 'title', 'trimmed'))
+  title, trimmed, failed = unpack(redis.call('HMGET', meta, 'title', 'trimmed', 'failed'))
+  known = newest(log, meta)
 end
 local oldest = redis.call('LINDEX', log, -1)
 return {length, redis.call('PTTL', log), #oldest <= tonumber(ARGV[2]) and oldest or '',
   sessions and redis.call('ZSCORE', sessions, ARGV[1]) or '', owner or '', title or '',
-  trimmed or ''}
+  trimmed or '', known and tostring(known.covers) or '', failed or ''}

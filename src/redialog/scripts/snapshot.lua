@@ -6,12 +6,13 @@
 -- ARGV[3] position  of the newest message to copy, negative, counted from the oldest; '' for all
 -- ARGV[4] expected  the element that must lie there
 --
--- Returns {number of messages, PTTL of the log, owner, title, trimmed}, the last three '' where
--- they are not known; {0} where there is no such session.
+-- Returns {number of messages, PTTL of the log, owner or '', names and values of the companions
+-- that speak for the copy too}; {0} where there is no such session.
 -- Errors: OWNER (the session is another user's), VERSION, CHANGED (another element lies there),
 -- WRONGTYPE, OOM, READONLY, before the first change.
 
 -- include include/companions.lua
+-- include include/folds.lua
 
 local log, meta, stage = KEYS[1], KEYS[2], KEYS[3]
 local position, expected = ARGV[3], ARGV[4]
@@ -31,9 +32,30 @@ if position ~= '' then
   redis.call('LTRIM', stage, position, -1)
 end
 redis.call('PEXPIRE', stage, ARGV[2])
-local more = {false, false}
-if kept[1] and not stale then
-  more = redis.call('HMGET', meta, 'title', 'trimmed')
+local copied, companion = redis.call('LLEN', stage), {}
+local function also(name, value)
+  if value then
+    companion[#companion + 1] = name
+    companion[#companion + 1] = value
+  end
 end
-return {redis.call('LLEN', stage), redis.call('PTTL', log), not stale and kept[3] or '',
-  more[1] or '', more[2] or ''}
+if kept[1] and not stale then
+  also('title', redis.call('HGET', meta, 'title'))
+  also('trimmed', redis.call('HGET', meta, 'trimmed'))
+  local ids, shift, spare = listed(meta)
+  local theirs = {}
+  for _, id in ipairs(ids) do
+    local one = summary(meta, id, shift, spare)
+    -- As after a rewind: where the copy ends within what it covers, or with that, it does not stand.
+    if one and (one.covers < copied or position == '') then
+      theirs[#theirs + 1] = id
+      also('summary:' .. id, redis.call('HGET', meta, 'summary:' .. id))
+    end
+  end
+  if #theirs > 0 then
+    also('summaries', table.concat(theirs, ' '))
+    also('shift', string.format('%d', shift))
+    also('spare', string.format('%d', spare))
+  end
+end
+return {copied, redis.call('PTTL', log), not stale and kept[3] or '', companion}

@@ -29,14 +29,9 @@ if not exists then
   return {0, answer}
 end
 
-local has_meta = keep(log, meta, kept, stale, title ~= '' and {'title', title} or {})
-if has_meta and title == '' then
+if title == '' then
   redis.call('HDEL', meta, 'title')
-  if redis.call('HLEN', meta) == 2 then
-    -- Nothing is left to keep but the layout and the anchor.
-    redis.call('UNLINK', meta)
-    has_meta = false
-  end
 end
+local has_meta = keep(log, meta, kept, stale, title ~= '' and {'title', title} or {})
 renew(log, meta, has_meta, ARGV[2], ARGV[3])
 return {0, answer}

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import TypeVar
 
-from redialog import drive
-from redialog.effect import Op, Transport
 from redialog.messages import Message, MessageLike
-from redialog.ops import read
-from redialog.ops.session import SessionInfo
-from redialog.plan import SessionPlan
-
-T = TypeVar("T")
+from redialog.sync.reads import SessionReads
 
 
-class Session:
+class Session(SessionReads):
     """One conversation; made by `ChatMemory.session`.
 
     Every method that asks the server raises `TransportError` where it does not answer and
@@ -25,20 +17,6 @@ class Session:
     costs an edit 1 round trip more and a fork 2; an owner whom the handle does not name costs 1,
     and so does the beginning of a session in a shared layout.
     """
-
-    def __init__(self, transport: Transport, plan: SessionPlan) -> None:
-        self._transport = transport
-        self._plan = plan
-
-    @property
-    def id(self) -> str:
-        """The session's id."""
-        return self._plan.session_id
-
-    @property
-    def user_id(self) -> str | None:
-        """The user that the handle names."""
-        return self._plan.user_id
 
     def append(self, *messages: MessageLike, idempotency_key: str | None = None) -> list[Message]:
         """Adds messages, all of them or none, one after the other and exactly once.
@@ -61,78 +39,6 @@ class Session:
         does not name 1 more.
         """
         return self._run(self._plan.append(messages, idempotency_key))
-
-    def messages(self, *, strict: bool = False) -> list[Message]:
-        """The whole conversation, oldest first.
-
-        Args:
-            strict: raise where an element is damaged; else a message with the role ``damaged``
-                and the error in `Message.damage` stands in its place.
-
-        Raises:
-            CorruptElement: ``strict``, and an element is damaged.
-            WrongType: the key holds something else.
-
-        Cost: 1 round trip for up to 99 messages, then 1 for each 1,000 or 4 MB.
-        """
-        return self._run(self._plan.messages(strict=strict))
-
-    def window(
-        self, *, turns: int | None = None, messages: int | None = None, strict: bool = False
-    ) -> list[Message]:
-        """The newest part of the conversation, oldest first; no tool call is cut from its results.
-
-        Args:
-            turns: so many whole turns: a user's messages and all that follows until the next.
-            messages: or at most so many messages; where the newest tool call with its results
-                alone is longer, just that.
-            strict: as in `messages`.
-
-        Raises:
-            ConfigurationError: not exactly one of ``turns`` and ``messages``, or it is no whole
-                number of at least 0.
-
-        Cost: 1 round trip for usual windows; grows with the window, not with the session.
-        """
-        return self._run(self._plan.window(turns, messages, strict=strict))
-
-    def iter_messages(self, *, strict: bool = False) -> Iterator[Message]:
-        """The conversation, oldest first, a page at a time: for those too long to hold.
-
-        Args:
-            strict: as in `messages`.
-
-        Raises:
-            Conflict: the session was cleared or cut in between.
-
-        Cost: 1 round trip for each 1,000 messages or 4 MB.
-        """
-        cursor: read.Cursor | None = read.Cursor()
-        while cursor is not None:
-            page = self._run(self._plan.page(cursor, strict=strict))
-            yield from page.messages
-            cursor = page.next
-
-    def count(self) -> int:
-        """The number of messages; 0 where there is no such session.
-
-        Cost: 1 round trip, constant.
-        """
-        return self._run(read.count(self._plan.keys.log))
-
-    def get(self, message_id: str) -> Message | None:
-        """The message with an id; None where there is none.
-
-        Args:
-            message_id: as in `Message.id`. A message that another library stored without one has
-                an id of the form ``x-<digest>-<sequence>``, from its bytes and its place.
-
-        Raises:
-            Conflict: several messages have it; its ``ids`` are ids that each have one.
-
-        Cost: as `messages`; 1 round trip for an id of that form, as long as no older message goes.
-        """
-        return self._run(self._plan.get(message_id))
 
     def replace(
         self, message_id: str, message: MessageLike, *, idempotency_key: str | None = None
@@ -297,19 +203,3 @@ class Session:
         Cost: 1 round trip.
         """
         return self._run(self._plan.touch(idempotency_key))
-
-    def info(self) -> SessionInfo:
-        """Count, owner, title, times and TTL.
-
-        Raises:
-            UnknownVersion: the session was written by a newer redialog.
-
-        Cost: 1 round trip, constant but for the oldest message, whose time is wanted.
-        """
-        return self._run(self._plan.info())
-
-    def _run(self, op: Op[T]) -> T:
-        return drive.run(op, self._transport)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.id!r} on {self._transport.address}>"

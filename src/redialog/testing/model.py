@@ -19,11 +19,13 @@ import msgspec
 
 from redialog.errors import NotFound, SessionExists
 from redialog.testing.model_catalogue import listings
-from redialog.testing.model_landing import Landing, same
+from redialog.testing.model_folding import Folding
+from redialog.testing.model_landing import same
 from redialog.testing.model_state import TOKEN_TTL, Companions, Handle, Stage
+from redialog.testing.model_summaries import Action
 
 
-class Model(Landing):
+class Model(Folding):
     """A namespace with all of its sessions; see `State` for what it holds.
 
     Every write takes a token. Where a token is used again within a minute, nothing is stored a
@@ -40,6 +42,7 @@ class Model(Landing):
         new: bytes,
         *,
         digest: str,
+        system: bool = False,
     ) -> int:
         """A message is put in the place of another.
 
@@ -50,6 +53,7 @@ class Model(Landing):
             expected: the old one.
             new: the new one.
             digest: of what was asked for.
+            system: whether the new one is a system message.
 
         Returns:
             How many messages were dropped: none.
@@ -63,7 +67,8 @@ class Model(Landing):
         def put(elements: list[bytes]) -> None:
             elements[position] = new
 
-        return self._edited(handle, token, (position, expected), digest, put)
+        action: Action = "reword" if system else "replace"
+        return self._edited(handle, token, (position, expected, action), digest, put)
 
     def remove(
         self, handle: Handle, token: str, position: int, expected: bytes, *, digest: str
@@ -73,7 +78,7 @@ class Model(Landing):
         def take(elements: list[bytes]) -> None:
             del elements[position]
 
-        return self._edited(handle, token, (position, expected), digest, take)
+        return self._edited(handle, token, (position, expected, "remove"), digest, take)
 
     def rewind(
         self, handle: Handle, token: str, position: int, expected: bytes, *, digest: str
@@ -83,7 +88,7 @@ class Model(Landing):
         def drop(elements: list[bytes]) -> None:
             del elements[position + 1 :]
 
-        return self._edited(handle, token, (position, expected), digest, drop)
+        return self._edited(handle, token, (position, expected, "rewind"), digest, drop)
 
     def set_title(self, handle: Handle, token: str, title: str) -> bool:
         """A session gets its title, an empty one removes it; it is no activity.
@@ -192,7 +197,9 @@ class Model(Landing):
             del copied[position + 1 :]
         where = (self.place(handle.session_id), name)
         self.stages[where] = Stage(copied, self.now + TOKEN_TTL)
-        return len(copied), msgspec.structs.replace(known, until=log.until)
+        rolling = known.rolling.copied(None if position is None else len(copied))
+        kept = msgspec.structs.replace(known, until=log.until, rolling=rolling, failed=None)
+        return len(copied), kept
 
     def fork(
         self,
@@ -205,7 +212,7 @@ class Model(Landing):
         digest: str,
         again: bool = False,
     ) -> None:
-        """A new session begins as a copy, with title, owner and number of trimmed messages.
+        """A new session begins as a copy, with title, owner, summaries and what was trimmed.
 
         Its TTL is the handle's, else what the old one has left.
 
@@ -252,7 +259,7 @@ class Model(Landing):
         self,
         handle: Handle,
         token: str,
-        where: tuple[int, bytes],
+        where: tuple[int, bytes, Action],
         digest: str,
         change: Callable[[list[bytes]], None],
     ) -> int:
@@ -264,7 +271,8 @@ class Model(Landing):
                 self._tell_owner(handle, self.known(session_id))
                 return same(first, digest)
             known = self.guarded(session_id, handle.user_id)
-            elements = self._expect(session_id, *where)
+            position, expected, action = where
+            elements = self._expect(session_id, position, expected)
             before = len(elements)
             change(elements)
             dropped = before - len(elements)
@@ -272,7 +280,9 @@ class Model(Landing):
             if not elements:
                 self._removed(handle)
                 return dropped
-            self._keep(handle, known or Companions(()))
+            kept = msgspec.structs.replace(known or Companions(()))
+            kept.rolling = kept.rolling.edited(position + 1, action)
+            self._keep(handle, kept)
             self._noted(handle)
             self._tell_owner(handle, known)
         return dropped

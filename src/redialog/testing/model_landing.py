@@ -139,7 +139,7 @@ class Landing(Writing):
             digest: as in `append`.
             at: the same.
             cut: the same.
-            new: title and number of trimmed messages of a session that must not exist yet.
+            new: what is known of a session that must not exist yet.
 
         Raises:
             SessionExists: it does.
@@ -184,6 +184,7 @@ class Landing(Writing):
             spare, drop, _ = cut.place
             del log.elements[spare : spare + drop]
             kept.trimmed += drop
+            kept.rolling = kept.rolling.cut(spare, drop)
         self._keep(handle, kept)
         self._noted(handle)
         self._remember(handle, token, "written", *written)

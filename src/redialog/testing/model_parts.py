@@ -70,7 +70,7 @@ class Writing(Catalogue):
         What was stale is replaced.
         """
         self.companions.pop(handle.session_id, None)
-        if kept.owner or kept.title or kept.trimmed:
+        if kept.owner or kept.title or kept.trimmed or kept.rolling.kept or kept.failed:
             kept.anchor = marks(self.elements(handle.session_id))
             self.companions[handle.session_id] = kept
         self._renew(handle, kept)

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import msgspec
 
 from redialog.errors import OwnerMismatch, UnknownVersion
+from redialog.testing.model_summaries import Failed, Rolling
 
 TOKEN_TTL = 60_000
 """How long a token lives, and what was staged; milliseconds."""
@@ -46,7 +47,9 @@ class Info(msgspec.Struct, frozen=True):
         ttl: ms that it lives on without a write; None where it does not expire.
         owner: the user, where one is known.
         title: where one was set.
-        trimmed: how many of its oldest messages a cap has removed.
+        trimmed: how many of its oldest messages a cap has removed, or a summary's retention.
+        summarised: for how many of its oldest messages a summary speaks.
+        failed: how often no summary could be written since the last one.
     """
 
     count: int
@@ -54,6 +57,8 @@ class Info(msgspec.Struct, frozen=True):
     owner: str | None
     title: str | None
     trimmed: int
+    summarised: int
+    failed: int
 
 
 class Log(msgspec.Struct):
@@ -75,7 +80,9 @@ class Companions(msgspec.Struct):
         anchor: marks of the log's oldest elements at the last write: for them they were written.
         owner: the user that the session belongs to.
         title: of the session.
-        trimmed: how many messages a cap has removed.
+        trimmed: how many messages a cap has removed, or a summary's retention.
+        rolling: the summaries.
+        failed: that the last attempts to write one failed.
         until: when they expire; None where they do not.
         newer: whether a newer redialog wrote them, with a layout that this one does not know.
     """
@@ -84,6 +91,8 @@ class Companions(msgspec.Struct):
     owner: str | None = None
     title: str | None = None
     trimmed: int = 0
+    rolling: Rolling = Rolling()
+    failed: Failed | None = None
     until: int | None = None
     newer: bool = False
 
@@ -109,6 +118,13 @@ class Token(msgspec.Struct):
     until: int
 
 
+class Lease(msgspec.Struct):
+    """Who writes a summary, and until when nobody else begins one."""
+
+    holder: str
+    until: int
+
+
 class State:
     """All that is stored in one namespace at one moment.
 
@@ -122,6 +138,7 @@ class State:
         companions: by session id, also those that have gone stale.
         tokens: by place and token.
         stages: by place and name.
+        leases: by session id.
         sessions: the catalogue: session id -> last activity.
         users: the same for each user's sessions.
     """
@@ -133,6 +150,7 @@ class State:
         self.companions: dict[str, Companions] = {}
         self.tokens: dict[tuple[Place, str], Token] = {}
         self.stages: dict[tuple[Place, str], Stage] = {}
+        self.leases: dict[str, Lease] = {}
         self.sessions: dict[str, int] = {}
         self.users: dict[str, dict[str, int]] = {}
 
@@ -143,6 +161,7 @@ class State:
         self.companions = {k: v for k, v in self.companions.items() if self._lives(v.until)}
         self.tokens = {k: v for k, v in self.tokens.items() if self._lives(v.until)}
         self.stages = {k: v for k, v in self.stages.items() if self._lives(v.until)}
+        self.leases = {k: v for k, v in self.leases.items() if self._lives(v.until)}
 
     def _lives(self, until: int | None) -> bool:
         return until is None or until > self.now
@@ -169,8 +188,16 @@ class State:
         if log is None:
             return None
         known = self.guarded(session_id, None) or Companions(())
-        left = None if log.until is None else log.until - self.now
-        return Info(len(log.elements), left, known.owner, known.title, known.trimmed)
+        newest = known.rolling.newest(log.elements)
+        return Info(
+            count=len(log.elements),
+            ttl=None if log.until is None else log.until - self.now,
+            owner=known.owner,
+            title=known.title,
+            trimmed=known.trimmed,
+            summarised=0 if newest is None else known.rolling.covers(newest),
+            failed=0 if known.failed is None else known.failed.times,
+        )
 
     def known(self, session_id: str) -> Companions | None:
         """The companions of a session, where they speak for it.
@@ -225,6 +252,11 @@ class State:
         del elements[len(elements) - min(newest, len(elements)) :]
         if not elements:
             self.foreign_delete(session_id)
+
+    def foreign_set(self, session_id: str, position: int, element: bytes) -> None:
+        """Another client puts another element in the place of one; 0 is the oldest."""
+        if position < len(self.elements(session_id)):
+            self.elements(session_id)[position] = element
 
     def foreign_evict(self, session_id: str) -> None:
         """The server needs memory and evicts the companions; the log stays."""

@@ -10,9 +10,9 @@ local function cut_of(text)
     length = tonumber(length)}
 end
 
--- Whether so many more elements can be added to a log of this length with this cut. `edge` shows that the log is still the
--- one that was read: the oldest element after the cut, or, where that is among the added ones, the
--- newest that stays before it.
+-- Whether so many more elements can be added to a log of this length with this cut. `edge` shows
+-- that the log is still the one that was read: the oldest element after the cut, or, where that is
+-- among the added ones, the newest that stays before it.
 local function fits(log, length, cut, edge, adding)
   if not cut.drop then
     return length + adding <= cut.cap
@@ -37,7 +37,8 @@ local function oldest(log, adding)
   return found
 end
 
--- Cuts the log after the elements were added. Returns the field of the companions that counts.
+-- Cuts the log after the elements were added. Returns the fields of the companions that count what
+-- went and, where there are summaries (include/folds.lua), what stays before it.
 local function trim(log, meta, cut, stale)
   if not cut.drop or cut.drop == 0 then
     return {}
@@ -50,6 +51,17 @@ local function trim(log, meta, cut, stale)
   if #spared > 0 then
     redis.call('RPUSH', log, unpack(spared))
   end
-  local before = not stale and redis.call('HGET', meta, 'trimmed') or 0
-  return {'trimmed', string.format('%d', before + cut.drop)}
+  local before = {}
+  if not stale then
+    before = redis.call('HMGET', meta, 'trimmed', 'summaries', 'shift', 'spare')
+  end
+  local function number(i)
+    return tonumber(before[i]) or 0
+  end
+  local fields = {'trimmed', string.format('%d', number(1) + cut.drop)}
+  if before[2] then
+    fields[3], fields[4] = 'shift', string.format('%d', number(3) + cut.drop)
+    fields[5], fields[6] = 'spare', string.format('%d', math.max(cut.spare, number(4) - cut.drop))
+  end
+  return fields
 end

@@ -8,7 +8,7 @@ local function clock()
 end
 
 -- Anchors the companions in the log as it is now and sets some of their fields; stale ones go
--- first. Returns whether there are companions then.
+-- first, and those that hold nothing more. Returns whether there are companions then.
 local function keep(log, meta, kept, stale, fields)
   if stale then
     redis.call('UNLINK', meta)
@@ -18,6 +18,10 @@ local function keep(log, meta, kept, stale, fields)
     return false
   end
   redis.call('HSET', meta, 'layout', LAYOUT, 'anchor', anchor(log, MARKED), unpack(fields))
+  if #fields == 0 and redis.call('HLEN', meta) == 2 then
+    redis.call('UNLINK', meta)
+    return false
+  end
   return true
 end
 

@@ -51,6 +51,7 @@ import pytest
 _MODULES = (
     *("_tools", "_facades", "writing", "once", "reading", "windows", "ttl", "retention"),
     *("editing", "derived", "forking", "listing", "owners", "names", "damage", "foreign"),
+    "contexts",
     "large",
 )
 # Only modules that are named before they are imported explain their failed asserts.
@@ -58,6 +59,7 @@ pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in _MODULES))
 
 from redialog.testing.conformance._facades import Blocking, blocking  # noqa: E402
 from redialog.testing.conformance._tools import Part, Store  # noqa: E402
+from redialog.testing.conformance.contexts import Contexts  # noqa: E402
 from redialog.testing.conformance.damage import Damage  # noqa: E402
 from redialog.testing.conformance.derived import DerivedIds  # noqa: E402
 from redialog.testing.conformance.editing import Editing  # noqa: E402
@@ -77,6 +79,7 @@ from redialog.testing.conformance.writing import Writing  # noqa: E402
 __all__ = [
     "Blocking",
     "ConformanceSuite",
+    "Contexts",
     "Damage",
     "DerivedIds",
     "Editing",
@@ -103,6 +106,7 @@ class ConformanceSuite(
     Once,
     Reading,
     Windows,
+    Contexts,
     TimesToLive,
     Retention,
     Editing,

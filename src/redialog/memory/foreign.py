@@ -1,0 +1,158 @@
+"""Messages of LangChain's shape, told by their attributes: nothing of LangChain is imported.
+
+A chat history that wants LangChain's messages has loaded their module; there, and only there, are
+this library's made into such.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import structs
+
+from redialog._checks import ROLE_NAMES
+from redialog.elements import KINDS
+from redialog.errors import InvalidMessage
+from redialog.messages import Message
+from redialog.toolcalls import ToolCall
+
+_LANGCHAIN = "langchain_core.messages"
+_ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
+_KINDS = {role: kind for kind, role in _ROLES.items()}
+_EXTRA = ("additional_kwargs", "response_metadata", "usage_metadata", "artifact", "status")
+_FIELDS = (
+    *("type", "content", "id", "name", "role", "tool_call_id", "tool_calls", "invalid_tool_calls"),
+    *_EXTRA,
+)
+
+
+def is_message(value: object) -> bool:
+    """Whether a value is one message: this library's, LangChain's, or a dict of one."""
+    if isinstance(value, Mapping):
+        stored = _kind(value.get("type")) is not None and "data" in value
+        return stored or isinstance(value.get("role"), str)
+    if isinstance(value, Message):
+        return True
+    return hasattr(value, "content") and _kind(getattr(value, "type", None)) is not None
+
+
+def read(value: object) -> Message:
+    """A message of a chat history, as far as it matters to what a model sees of it.
+
+    Raises:
+        InvalidMessage: it is none, or one with contents that this library cannot hold.
+    """
+    if isinstance(value, Message):
+        return value
+    fields = _fields(value)
+    message = _message(fields)
+    called = (fields.get("additional_kwargs") or {}).get("function_call")
+    if isinstance(called, Mapping):
+        return message.replace(extra={"additional_kwargs": {"function_call": called}})
+    return message
+
+
+def whole(value: object) -> Message:
+    """The same with all of its further fields, for storing it.
+
+    Raises:
+        InvalidMessage: as for `read`, or a further field is nothing that JSON can hold.
+    """
+    if isinstance(value, Message):
+        return value
+    if isinstance(value, Mapping) and "role" in value:
+        return Message.from_openai(value)
+    fields = _fields(value)
+    extra = {name: fields[name] for name in _EXTRA if fields.get(name)}
+    message = _message(fields)
+    return message.replace(extra=extra) if extra else message
+
+
+def speaks_langchain() -> bool:
+    """Whether LangChain's messages are loaded in this process."""
+    return _LANGCHAIN in sys.modules
+
+
+def made(messages: Sequence[object]) -> list[Any]:
+    """The messages as a chat history takes them: LangChain's where those are loaded.
+
+    Raises:
+        InvalidMessage: one of them cannot be stored.
+    """
+    if not speaks_langchain():
+        return list(messages)
+    made: list[Any] = []
+    for value in messages:
+        if isinstance(value, Message | Mapping):
+            made += sys.modules[_LANGCHAIN].messages_from_dict([_stored(whole(value))])
+        else:
+            made.append(value)
+    return made
+
+
+def _kind(name: object) -> str | None:
+    return KINDS.get(name) if isinstance(name, str) else None
+
+
+def _fields(value: object) -> Mapping[str, Any]:
+    if not is_message(value):
+        raise InvalidMessage(f"the chat history holds a {type(value).__name__}, no message")
+    if not isinstance(value, Mapping):
+        return {name: getattr(value, name, None) for name in _FIELDS}
+    if "role" in value:
+        return {"type": "chat"} | dict(value)
+    if not isinstance(value["data"], Mapping):
+        raise InvalidMessage("the data of a stored message must be a mapping")
+    return dict(value["data"]) | {"type": value["type"]}
+
+
+def _message(fields: Mapping[str, Any]) -> Message:
+    kind = KINDS[fields["type"]]
+    free = str(fields.get("role") or "user") if kind == "chat" else kind
+    role = ROLE_NAMES.get(free.lower(), "user")
+    content = fields.get("content")
+    message = Message(
+        role,
+        "" if content is None else content,
+        id=fields.get("id"),
+        name=fields.get("name"),
+        tool_calls=_calls(fields),
+        tool_call_id=fields.get("tool_call_id"),
+    )
+    if kind == "remove":
+        return structs.replace(message, role="remove")
+    if kind in ("function", "developer") or (kind == "chat" and free != role):
+        return structs.replace(message, original_role=free)
+    return message
+
+
+def _calls(fields: Mapping[str, Any]) -> list[ToolCall]:
+    calls = [ToolCall.parse(call) for call in fields.get("tool_calls") or ()]
+    # Of these the arguments are no JSON object: kept as the model wrote them.
+    return calls + [
+        ToolCall(call.get("name") or "", call.get("args") or "", call.get("id"))
+        for call in fields.get("invalid_tool_calls") or ()
+    ]
+
+
+def _stored(message: Message) -> dict[str, Any]:
+    if message.role not in _KINDS:
+        raise InvalidMessage(f"a {message.role} message cannot be stored again")
+    data: dict[str, Any] = {"content": message.content, "id": message.id, "name": message.name}
+    if message.role == "assistant":
+        calls = [_call(call) for call in message.tool_calls]
+        data["tool_calls"] = [call for call in calls if call["type"] == "tool_call"]
+        data["invalid_tool_calls"] = [call for call in calls if call["type"] != "tool_call"]
+    if message.role == "tool":
+        data["tool_call_id"] = message.tool_call_id or ""
+    extra = {name: value for name, value in message.extra.items() if name in _EXTRA}
+    return {"type": _KINDS[message.role], "data": data | extra}
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    form = {"name": call.name, "args": call.args, "id": call.id}
+    if isinstance(call.args, str):
+        return form | {"type": "invalid_tool_call", "error": None}
+    return form | {"type": "tool_call"}

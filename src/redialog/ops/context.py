@@ -1,0 +1,133 @@
+"""Reading what a context is made of: from the newest end, until there is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import takewhile
+from typing import TypeVar
+
+import msgspec
+from msgspec import structs
+
+from redialog import codec, replies, summary
+from redialog.context import View
+from redialog.effect import Batch, Op
+from redialog.keys import SessionKeys
+from redialog.messages import Message
+from redialog.ops import read
+from redialog.ops._scripts import RESTARTS, Call, call
+
+T = TypeVar("T")
+
+MAX_LEADING = 16
+"""So many system messages at the beginning are always kept; a later one belongs to its turn."""
+
+_LEADING_BYTES = 64 << 10
+"""The oldest messages travel with each context; beyond that size only where they are leading."""
+
+_MOST_AT_ONCE = read.PAGE_ELEMENTS
+
+
+class Look(msgspec.Struct):
+    """A session as it was seen in one moment.
+
+    Attributes:
+        view: what a context is made from.
+        base: id of the summary that stands, or empty.
+        shift: how many messages were removed from beneath; see ``scripts/include/folds.lua``.
+        now: the server's time, ms.
+        ids: of all summaries, as the companions list them; they can be stale.
+    """
+
+    view: View
+    base: bytes
+    shift: int
+    now: int
+    ids: bytes
+    _page: list[bytes]
+    _top: bytes
+
+
+def seen(keys: SessionKeys, guess: int, wanted: Callable[[Look], T | None]) -> Op[T]:
+    """Reads a session from its newest end until that is enough.
+
+    Args:
+        keys: of the session.
+        guess: how many messages will probably do.
+        wanted: what is made of it; None where more must be read. It must not be None where all
+            was read.
+
+    Raises:
+        Conflict: the session was cleared or cut again and again while it was read.
+
+    Cost: 1 round trip where the guess holds; then 1 for each further page.
+    """
+    for _ in range(RESTARTS):
+        look: Look | None = yield from _look(keys, max(2, min(guess, read.FIRST_PAGE)))
+        while look is not None:
+            made = wanted(look)
+            if made is not None:
+                return made
+            look = yield from _further(keys.log, look)
+    raise read.changed(keys.log)
+
+
+def _look(keys: SessionKeys, size: int) -> Op[Look]:
+    log = keys.log
+    asked = Call("view", [log, keys.meta], [size, MAX_LEADING, _LEADING_BYTES])
+    [reply] = yield from call(asked, writes=False)
+    total, newest, oldest, found, failed, now, shift, ids = replies.checked(reply, log)
+    page, total = replies.texts(newest), replies.integer(total)
+    messages = read.decoded(log, page, total)
+    if len(messages) == total:
+        leading = _leading(messages)
+    else:
+        leading = yield from _oldest(log, total, replies.texts(oldest))
+    known = None
+    if found:
+        one, covers, time, text = found
+        known = summary.read(
+            replies.text(one), replies.integer(covers), replies.text(time), replies.text(text)
+        )
+    view = View(total, leading, messages, known, summary.failure(replies.text(failed)))
+    base = replies.text(found[0]) if found else b""
+    top = page[0] if page else b""
+    time, listed = replies.integer(replies.text(now)), replies.text(ids)
+    return Look(view, base, replies.integer(shift), time, listed, page, top)
+
+
+def _leading(oldest_first: Sequence[Message]) -> list[Message]:
+    return list(takewhile(lambda message: message.role == "system", oldest_first[:MAX_LEADING]))
+
+
+def _oldest(log: bytes, total: int, elements: list[bytes]) -> Op[list[Message]]:
+    """The leading system messages, from the elements that were sent and, where need be, more."""
+    found: list[Message] = []
+    for number in range(1, min(total, MAX_LEADING) + 1):
+        if number > len(elements):
+            # They are large: each asked for, since most probably it is the last.
+            [reply] = yield Batch(((b"LINDEX", log, -number),))
+            element = replies.checked(reply, log)
+            if element is None:
+                break
+            elements.append(replies.text(element))
+        raw = elements[number - 1]
+        message = codec.decode(raw, key=replies.shown(log), position=-number)
+        if message.role != "system":
+            break
+        found.append(message)
+    return found
+
+
+def _further(log: bytes, look: Look) -> Op[Look | None]:
+    """The same with an older page; None where what was read is no more."""
+    view, done = look.view, len(look.view.newest)
+    if done >= view.total:
+        return None
+    where = read.Seen(view.total, done, look._page[-1], look._top)
+    size = read.next_size(look._page, min(4 * done, _MOST_AT_ONCE))
+    page = yield from read.older(log, where, size)
+    if not page:
+        return None
+    newest = [*read.decoded(log, page, view.total - done), *view.newest]
+    return structs.replace(look, view=structs.replace(view, newest=newest), _page=page)

@@ -1,0 +1,43 @@
+-- What a context is made of, seen in one moment. It changes nothing.
+--
+-- KEYS[1] log  KEYS[2] meta
+-- ARGV[1] newest  how many of the newest messages
+-- ARGV[2] oldest  how many of the oldest at most, where the newest are not all
+-- ARGV[3] size    bytes after which no more of the oldest are sent
+--
+-- Returns {number of messages, the newest, newest first, the oldest, oldest first, summary,
+-- failure or '', server's time, ms, shift, ids of all summaries}; the summary is {} or {id, covers,
+-- time, text}. The ids are those that stand there, also where they no longer speak for the log.
+-- Errors: VERSION, WRONGTYPE.
+
+-- include include/companions.lua
+-- include include/keeping.lua
+-- include include/folds.lua
+
+local log, meta = KEYS[1], KEYS[2]
+local wanted, most, size = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+
+local length = redis.call('LLEN', log)
+local kept, stale, problem = companions(log, meta, '')
+if problem then
+  return problem
+end
+local page = redis.call('LRANGE', log, 0, wanted - 1)
+local oldest = {}
+while length > wanted and #oldest < most and size > 0 do
+  local element = redis.call('LINDEX', log, -#oldest - 1)
+  if not element then
+    break
+  end
+  oldest[#oldest + 1] = element
+  size = size - #element
+end
+local known, failed, shift = {}, '', 0
+if kept[1] and not stale then
+  local one, _
+  one, _, _, shift = newest(log, meta)
+  known = one and {one.id, one.covers, one.time, one.text} or {}
+  failed = redis.call('HGET', meta, 'failed') or ''
+end
+local ids = redis.call('HGET', meta, 'summaries') or ''
+return {length, page, oldest, known, failed, clock(), shift, ids}
