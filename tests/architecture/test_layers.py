@@ -13,8 +13,8 @@ from tests.architecture.tools import MODULES, imported_modules, imports, parsed
 # may import one another.
 LAYERS: list[tuple[str, ...]] = [
     # domain: pure values
-    ("errors", "_version"),
-    ("_json", "_places", "elements", "keys", "_ids"),
+    ("errors", "_version", "_weights"),
+    ("_json", "_places", "elements", "keys", "_ids", "_estimate"),
     ("toolcalls",),
     ("_checks", "_calls"),
     ("messages",),

@@ -201,7 +201,7 @@ def test_a_shared_layout(url: str, server: Server) -> None:
     assert [row[1:3] for row in table] == [["user", "in"], ["damaged", "damaged"]]
 
 
-@pytest.mark.parametrize("width", [200, 80, 60, 40])
+@pytest.mark.parametrize("width", [200, 80, 60, 52, 40])
 @pytest.mark.usefixtures("mixed")
 def test_as_wide_as_the_terminal(url: str, memory: ChatMemory, width: int) -> None:
     """Texts are cut to the width, wide characters counted; without room there are none."""

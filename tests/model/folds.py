@@ -42,9 +42,8 @@ retentions = st.sampled_from(["keep", "keep", "drop"])
 
 # What a process took for the beginning of what is to be folded, or of all that is never folded.
 Other: TypeAlias = dict[str, int]
-others: st.SearchStrategy[Other] = st.sampled_from(
-    [{}, {}, {}, {}, {"first": 1}, {"first": 2}, {"first": 3}, {"spare": 0}, {"spare": 2}]
-)
+OTHER = [{"first": 1}, {"first": 2}, {"first": 3}, {"spare": 0}, {"spare": 2}, {"again": 1}]
+others: st.SearchStrategy[Other] = st.sampled_from([{}, {}, {}, {}, *OTHER])
 
 
 class Begun(NamedTuple):
@@ -164,6 +163,10 @@ class Folds(Writes):
         first = other.get("first", folding.start(view))
         # One stays, most of the time.
         number = 1 + (number % max(view.total - first, 1) if number < 7 else number)
+        if "again" in other and view.summary is not None:
+            # It was not readable.
+            first = kept.rolling.spare + 1 if kept is not None else 1
+            number = view.summary.covers - first + 1
         plan = self.planned(one, first, number)
         plan = msgspec.structs.replace(plan, spare=other.get("spare", plan.spare))
         if plan.elements:
@@ -211,6 +214,15 @@ class Folds(Writes):
         self.begin_any(which, None, number, {}, True)
         if self.begun:
             self.commit(0, retention, None)
+
+    @precondition(lambda self: self.model.logs)
+    @rule(which=numbers, times=st.integers(1, 7), other=st.sampled_from([None, None, "bob"]))
+    def fail(self, which: int, times: int, other: str | None) -> None:
+        """A summariser fails, and fails again; at times it is not known whose session it is."""
+        for _ in range(times):
+            self.begin_any(which, None, 0, {}, True)
+            if self.begun:
+                self.give_up(0, "failed", other)
 
     @precondition(lambda self: self.begun)
     @rule(

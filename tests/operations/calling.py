@@ -7,12 +7,22 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from redialog import Message
+from redialog import Message, RollingSummary
 from redialog.effect import Batch, Op, Replies
+from redialog.folding import Fold
 from redialog.keys import Layout, OwnLayout, SessionKeys, SharedLayout, bucket
-from redialog.ops import append, edit, find, fork, read, session, write
+from redialog.ops import append, context, edit, find, fold, fork, read, session, write
 from redialog.ops._scripts import Write
-from tests.operations.tools import NOSCRIPT, Asked, element, lrange, resolved, script_name, writing
+from tests.operations.tools import (
+    NOSCRIPT,
+    TOKEN,
+    Asked,
+    element,
+    lrange,
+    resolved,
+    script_name,
+    writing,
+)
 
 DIGEST = "d" * 8
 Scripts: TypeAlias = dict[str, list[Any]]
@@ -114,6 +124,8 @@ _FULL: Scripts = {
     name: [[2, b"2", [element(2), element(1)]], DONE] for name in ("append", "publish")
 }
 _EDIT: Scripts = {"edit": [EDITED], "note": [1]}
+_FOLD = Fold(TOKEN, b"", None, [], 1, 1, "d" * 40, 0, None, 10)
+_POLICY = RollingSummary(lambda *_: "")
 
 MUTATIONS: dict[str, Case] = {
     "append": Case(_append(), _WRITTEN, 1, 1),
@@ -134,6 +146,9 @@ MUTATIONS: dict[str, Case] = {
     "fork nearby": Case(_fork(near=True), _FORKED, 2, 7),
     "fork elsewhere": Case(_fork(near=False), _FORKED, 7, 7),
     "fork at a message": Case(_fork(near=True, at="id-1"), _FORKED, 3, 8),
+    "fold": Case(
+        lambda _, one: fold.commit(one, _FOLD, "x", 1, _POLICY), {"fold": [[0, b"t0123"]]}, 1, 1
+    ),
     "clear": Case(
         lambda _, one: write.clear(one), {"clear": [[0, b"2:1700000000000:"]], "forget": [1]}, 1, 2
     ),
@@ -150,6 +165,13 @@ MUTATIONS: dict[str, Case] = {
 }
 READS: dict[str, Case] = {
     "info": Case(lambda _, one: session.info(one.keys), {"info": [[0]]}, 1, 1),
+    "summaries": Case(lambda _, one: fold.summaries(one), {"summaries": [[]]}, 1, 1),
+    "view": Case(
+        lambda _, one: context.seen(one.keys, 5, lambda look: look.view.total),
+        {"view": [[0, [], [], [], b"", b"5", 0, b""]]},
+        1,
+        1,
+    ),
     "count": Case(lambda _, one: read.count(one.keys.log), {}, 1, 1),
     "get": Case(lambda _, one: find.get(one.keys.log, "id-1"), {}, 1, 1),
     "get in vain": Case(lambda _, one: find.get(one.keys.log, "id-9"), {}, 1, 1),

@@ -75,7 +75,7 @@ def test_one_batch_publishes_and_comes_last(name: str, layout: Layout) -> None:
 @each_layout
 def test_reads_say_that_they_write_nothing(name: str, layout: Layout) -> None:
     """A batch writes where one of its scripts publishes or tidies, and only there."""
-    silent = {"info", "renew", "stage", "snapshot"}
+    silent = {"info", "view", "summaries", "renew", "stage", "snapshot"}
     for batch in run(ALL[name], layout)[0]:
         assert batch.writes is bool(set(calls(batch)) - silent)
 
@@ -162,6 +162,7 @@ def named(keys: SessionKeys, stages: set[bytes]) -> dict[str, set[bytes]]:
         "log": {keys.log},
         "meta": {keys.meta},
         "op": {keys.op(TOKEN)},
+        "lease": {keys.lease},
         "sessions": {keys.sessions},
         "user": users,
         "stage": stages,

@@ -11,10 +11,22 @@ from pathlib import Path
 import pytest
 
 import redialog
-from redialog.ops import append, catalogue, edit, find, fork, read, session, stage, write
+from redialog.ops import (
+    append,
+    catalogue,
+    context,
+    edit,
+    find,
+    fold,
+    fork,
+    read,
+    session,
+    stage,
+    write,
+)
 
 SOURCE = Path(redialog.__file__).parent
-MODULES = [append, catalogue, edit, find, fork, read, session, stage, write]
+MODULES = [append, catalogue, context, edit, find, fold, fork, read, session, stage, write]
 each_module = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 FORBIDDEN = {
     "asyncio",
@@ -39,7 +51,8 @@ PURE = sorted(
     [
         *SOURCE.glob("ops/*.py"),
         *(SOURCE / f"{name}.py" for name in ("turns", "keys", "codec", "_calls", "_places")),
-        *(SOURCE / f"{name}.py" for name in ("elements", "messages", "settings")),
+        *(SOURCE / f"{name}.py" for name in ("elements", "messages", "settings", "groups")),
+        *(SOURCE / f"{name}.py" for name in ("context", "tokens", "summary", "folding")),
         *(SOURCE / f"{name}.py" for name in ("replies", "toolcalls", "_checks", "_ids", "effect")),
         SOURCE / "errors.py",
     ]

@@ -186,7 +186,7 @@ def _chosen(
         for place in places:
             candidate = candidates[place]
             found = terms(candidate.text)
-            if False and any(
+            if not waited and any(
                 len(have.intersection(found)) >= _SAME * len(found) for have in spoken
             ):
                 alike.append(place)
