@@ -78,9 +78,16 @@ def stored(text: str, message_id: str = "id-1", at: int = 1_700_000_000_001) -> 
     return codec.stored_as(Message.user(text), message_id, at)
 
 
+def reword(keys: SessionKeys = OWN, **fields: Any) -> Op[Any]:
+    """The second message becomes one of the system."""
+    return edit.replace(writing(keys, **fields), "id-1", edit.New(Message.system("new"), 1 << 20))
+
+
+REWORDED = codec.stored_as(Message.system("new"), "id-1", 1_700_000_000_001)
 Operation = Callable[..., Op[Any]]
 EDITS: list[tuple[Operation, str, str | bytes, Any]] = [
     (replace, "replace", codec.element(stored("new")), stored("new")),
+    (reword, "reword", codec.element(REWORDED), REWORDED),
     (remove, "remove", f"redialog:removed:{TOKEN}", True),
     (rewind, "rewind", "", 1),
 ]

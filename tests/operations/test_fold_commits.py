@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -170,16 +171,11 @@ def test_replies_of_other_clients_say_the_same() -> None:
             return [texts(one) for one in reply]
         return reply.decode() if isinstance(reply, bytes) else reply
 
-    failed = FAILED % (NOW, NOW)
-    whole, decoded = (
-        answered(
-            folds.plan(WRITE, POLICY, COSTS, manual=False),
-            lambda batch, said=said, session=Session(LOG, kept(2), failed=failed): said(
-                session(batch)
-            ),
-        )
-        for said in (list, texts)
-    )
-    assert decoded == whole
+    def planned(said: Callable[[Any], Any]) -> Any:
+        session = Session(LOG, kept(2), failed=FAILED % (NOW, NOW))
+        op = folds.plan(WRITE, POLICY, COSTS, manual=False)
+        return answered(op, lambda batch: said(session(batch)))
+
+    assert planned(texts) == planned(list)
     one, another = (play(folds.summaries(WRITE), said([[kept(3)]]))[1] for said in (list, texts))
     assert one == another
