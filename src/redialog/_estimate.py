@@ -107,23 +107,27 @@ def _least(word: str) -> int:
     return least
 
 
-_CONTRACTION = 8
-_BEFORE_LATIN = {"": 7, " ": 3, "_": 8, ".": 0, "(": 8, "-": 18, "\t": 34}
-_BEFORE_CYRILLIC = {"": 15, " ": 2}
+# What a contraction adds, and what stands before a word.
+_CONTRACTION = 5
+_BEFORE_LATIN = {"": 8, " ": 2, "_": 8, ".": 0, "(": 10, "-": 19, "\t": 35}
+_BEFORE_CYRILLIC = {"": 17, " ": 1}
+_BEFORE_DEVANAGARI = {"": 21, " ": 3}
+_BEFORE_HANGUL = {"": 18, " ": 3}
+_BEFORE_OTHER = {"": 26, " ": 7}
 
 
 def _latin(word: str, before: str) -> int:
     cost = _BEFORE_LATIN.get(before, 22)
     if word.islower():
-        cost += 5
+        cost += 4
     elif len(word) == 1:
-        cost += 16
+        cost += 17
     elif word.isupper():
         cost += 3 * sum(map(str.isupper, word[1:]))
     elif word[0].isupper() and word[1:].islower():
-        cost += 4
+        cost += 3
     else:
-        cost += 30 + 6 * sum(map(str.isupper, word[1:]))
+        cost += 31 + 5 * sum(map(str.isupper, word[1:]))
     letters = word.lower()
     if not letters.isascii():
         letters = letters.translate(_latin_letters)
@@ -131,23 +135,27 @@ def _latin(word: str, before: str) -> int:
 
 
 def _cyrillic(word: str, before: str) -> int:
-    cost = _BEFORE_CYRILLIC.get(before, 21 if before < "\x80" else 16)
+    cost = _BEFORE_CYRILLIC.get(before, 24)
     if word.islower():
-        cost += 3
+        cost += 1
     elif word[1:].islower():
-        cost += 12
+        cost += 21
     else:
-        cost += 13 * len(word)
+        cost += 14 * len(word)
     return cost + _pairs("%" + word.lower().translate(_cyrillic_letters))
 
 
 def _other(word: str, before: str) -> int:
-    if "\u3040" <= word[0] < "\uac00":
-        cost = 16 if before == "" else 20
-    elif "\uac00" <= word[0] < "\ud7b0":
-        cost = 20 if before == "" else 6 if before == " " else 26
+    first = word[0]
+    if "\u0900" <= first <= "\u097f":
+        cost = _BEFORE_DEVANAGARI.get(before, 22)
+        return cost + _pairs("&" + word.translate(_devanagari_letters))
+    if "\u3040" <= first < "\uac00":
+        cost = 19 if before else 15
+    elif "\uac00" <= first <= "\ud7a3":
+        cost = _BEFORE_HANGUL.get(before, 23)
     else:
-        cost = 24 if before == "" else 14 if before == " " else 29
+        cost = _BEFORE_OTHER.get(before, 31)
     return cost + sum(map(_characters.__getitem__, word))
 
 
@@ -163,8 +171,10 @@ def _table(first: str, letters: str, rows: tuple[str, ...]) -> dict[str, int]:
     }
 
 
-_PAIRS = _table("^", _weights.LATIN_LETTERS, _weights.LATIN) | _table(
-    "%", _weights.CYRILLIC_LETTERS, _weights.CYRILLIC
+_PAIRS = (
+    _table("^", _weights.LATIN_LETTERS, _weights.LATIN)
+    | _table("%", _weights.CYRILLIC_LETTERS, _weights.CYRILLIC)
+    | _table("&", _weights.DEVANAGARI_LETTERS, _weights.DEVANAGARI)
 )
 
 
@@ -189,6 +199,7 @@ def _class_of_latin(code: int) -> str:
 
 _latin_letters = _Letters(_weights.LATIN_LETTERS[:26], _class_of_latin)
 _cyrillic_letters = _Letters(_weights.CYRILLIC_LETTERS[:-1], lambda _: "$")
+_devanagari_letters = _Letters(_weights.DEVANAGARI_LETTERS[:-1], lambda _: "*")
 
 # What each further one of the same sign in a row adds: rows of many are few tokens.
 _ROWS = dict.fromkeys("#*-./=_", 0.8) | dict.fromkeys("!%+~:;\n\t", 1.4) | {" ": 0.4}
@@ -221,24 +232,24 @@ def _runs(text: str, weight: Callable[[str], int]) -> int:
 
 # First and last code point, and what each of them adds; the first row that holds it counts.
 _RANGES = (
-    (0x00, 0x7F, 25),
-    (0x80, 0x7FF, 42),
+    (0x00, 0x7F, 26),
+    (0x80, 0x7FF, 46),
     (0xE80, 0xFBF, 44),
-    (0x1200, 0x137F, 44),
-    (0x1D00, 0x1FFF, 52),
-    (0x2070, 0x233F, 44),
+    (0x1200, 0x137F, 46),
+    (0x1D00, 0x1FFF, 58),
+    (0x2070, 0x233F, 45),
     (0x2440, 0x26BF, 44),
     (0x2700, 0x27BF, 44),
     (0x2B00, 0x2B3F, 44),
     (0x3100, 0x317F, 44),
-    (0x4E00, 0x9FFF, 49),
-    (0xAC00, 0xD7A3, 51),
+    (0x4E00, 0x9FFF, 50),
+    (0xAC00, 0xD7A3, 53),
     (0xFE0F, 0xFE0F, 21),
-    (0xFE00, 0xFFFF, 46),
-    (0x80, 0xFFFF, 62),
-    (0x1D000, 0x1D7FF, 64),
+    (0xFE00, 0xFFFF, 50),
+    (0x80, 0xFFFF, 66),
+    (0x1D000, 0x1D7FF, 66),
     (0x1F1E6, 0x1F1FF, 47),
-    (0x1F000, 0x1F2FF, 62),
+    (0x1F000, 0x1F2FF, 66),
     (0x1F3FB, 0x1F3FF, 41),
     (0x1F300, 0x1F53F, 47),
     (0x1F600, 0x1F6BF, 47),
@@ -247,10 +258,10 @@ _RANGES = (
 )
 _LISTED = (
     dict.fromkeys(_weights.HAN, 11)
-    | dict.fromkeys(_weights.HANGUL, 13)
+    | dict.fromkeys(_weights.HANGUL, 14)
     | dict.fromkeys(_weights.SYMBOLS, 34)
     | _weights.SIGNS
-    | {"\n": 12}
+    | {"\n": 14, "\ufffd": 20}
 )
 
 
@@ -261,13 +272,13 @@ def _weight(char: str) -> int:
         return listed
     code = ord(char)
     if code > 0x1FFFF:
-        return 84
+        return 88
     for start, digits in _weights.CHARACTERS.items():
         if start <= code < start + len(digits):
             return 2 * int(digits[code - start], 36)
     if char in _common_han():
-        return 27
-    return next((cost for first, last, cost in _RANGES if first <= code <= last), 84)
+        return 28
+    return next((cost for first, last, cost in _RANGES if first <= code <= last), 88)
 
 
 @functools.cache

@@ -196,9 +196,18 @@ def folds(endpoint: Endpoint) -> list[dict[str, Any]]:
     return [r for r in endpoint.requests if str(contents(r)[0]).startswith(RULES)]
 
 
+def enough_to_fold(trigger: int) -> list[Message]:
+    """So many turns that one fold takes what is above the trigger."""
+    costs, number = Costs(), 1
+    while sum(map(costs.of, turns(number, words=10))) <= trigger:
+        number += 1
+    return turns(number, words=10)
+
+
 def test_a_summary_by_the_model(url: str, memory: ChatMemory) -> None:
     """--summarize has the model that answers fold what is older; a later chat sees the result."""
-    memory.session("s").append(*turns(14, words=10))
+    history = enough_to_fold(300)
+    memory.session("s").append(*history)
     with Endpoint(["They counted."]) as endpoint:
         assert chat(url, endpoint, "--summarize", "--max-tokens", "600", said="x\ny\n").code == 0
         [asked] = folds(endpoint)
@@ -208,7 +217,7 @@ def test_a_summary_by_the_model(url: str, memory: ChatMemory) -> None:
         found = memory.session("s").summary()
         assert found is not None
         assert (found.text, found.by) == ("They counted.", "m")
-        assert memory.session("s").count() == 32
+        assert memory.session("s").count() == len(history) + 4
         assert chat(url, endpoint, "--max-tokens", "600").code == 0
     for request in (endpoint.requests[1], endpoint.requests[-1]):
         summary, first = request["messages"][:2]
@@ -220,7 +229,7 @@ def test_a_summary_by_the_model(url: str, memory: ChatMemory) -> None:
 
 def test_a_summary_without_a_model(url: str, memory: ChatMemory) -> None:
     """Beside the demo, key sentences are picked offline."""
-    memory.session("s").append(*turns(30, words=10))
+    memory.session("s").append(*turns(20, words=10))
     ended = run("chat", "--url", url, "--session", "s", "--summarize", said="now\n")
     assert ended.code == 0
     assert memory.session("s").summary() is None, "2,000 tokens are left as they are"
@@ -246,7 +255,7 @@ def test_nothing_is_lost_beside_a_summary(url: str, memory: ChatMemory) -> None:
 def test_a_summary_that_fails(url: str, memory: ChatMemory) -> None:
     """The chat goes on with the messages as they are; standard error says so once."""
     memory.session("s").append(*turns(30, words=10))
-    with Endpoint(["word " * 100]) as endpoint:
+    with Endpoint(["word " * 400]) as endpoint:
         ended = chat(url, endpoint, "--summarize", "--max-tokens", "600", said="x\ny\n")
         # Whoever does not ask for a summary is not told that there is none.
         assert "warning" not in chat(url, endpoint).err

@@ -120,7 +120,7 @@ def test_what_chat_shows_by_default(url: str, memory: ChatMemory) -> None:
     memory.session("s").append(*turns(80))
     statuses = [row[2] for row in rows(explained(url))]
     assert statuses == ["dropped: window", *["in"] * 100]
-    budget = explained(url, "--max-tokens", "1000")
+    budget = explained(url, "--max-tokens", "300")
     assert "dropped: budget" in budget.out
     everything = explained(url, "--max-tokens", "100000")
     assert [row[2] for row in rows(everything)] == ["in"] * 160

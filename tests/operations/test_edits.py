@@ -45,8 +45,10 @@ FOREIGN = b'{"type":"human","data":{"content":"hi"}}'
 
 def asked(log: bytes) -> dict[str, str]:
     """What the token of each edit remembers."""
+    system = codec.element(codec.stored_as(Message.system("new"), "id-1", None))
     return {
         "replace": said(b"replace", log, b"id-1", NEW),
+        "reword": said(b"replace", log, b"id-1", system),
         "remove": said(b"remove", log, b"id-1"),
         "rewind": said(b"rewind", log, b"id-1"),
     }
@@ -135,7 +137,7 @@ def test_an_edit_under_a_key_asks_first_whether_it_was_done(
     assert batches[0].commands == ((b"GET", OWN.op(TOKEN)),)
     assert found == result
     answered = [f"{asked(OWN.log)[action]}:1".encode()]
-    after = [] if op is not replace else [[element(2), codec.element(stored("new")), element(0)]]
+    after = [[element(2), text, element(0)]] if action in ("replace", "reword") else []
     for answer in (answered, [answered[0].decode()]):
         batches, found = play(op(resent=True), answer, *[[log] for log in after])
         assert found == result

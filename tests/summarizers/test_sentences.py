@@ -90,7 +90,7 @@ def test_size(text: str, words: int) -> None:
         ("one, two three, four", 3, ["one, two three,", "four"]),
         ("one two, three four: five", 3, ["one two,", "three four: five"]),
         ("one two – three four", 3, ["one two", "– three four"]),
-        ("我叫吉姆，今天很好，你呢", 5, ["我叫吉姆，今天很好，", "你呢"]),
+        ("我叫吉姆，今天很好，你呢", 5, ["我叫吉姆，", "今天很好，你呢"]),
         ("我叫吉姆今天很好", 2, ["我叫吉姆", "今天很好"]),
         ("x" * 60, 1, ["x" * 24, "x" * 24, "x" * 12]),
         ("see " + "x" * 90 + " there", 5, ["see " + "x" * 80 + "…", "there"]),

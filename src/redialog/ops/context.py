@@ -120,14 +120,23 @@ def _oldest(log: bytes, total: int, elements: list[bytes]) -> Op[list[Message]]:
 
 
 def _further(log: bytes, look: Look) -> Op[Look | None]:
-    """The same with an older page; None where what was read is no more."""
-    view, done = look.view, len(look.view.newest)
+    """The same with older messages; None where what was read is no more.
+
+    At least as many as were read before: what is made of them looks at all of them each time.
+    """
+    view, page = look.view, look._page
+    done = len(view.newest)
     if done >= view.total:
         return None
-    where = read.Seen(view.total, done, look._page[-1], look._top)
-    size = read.next_size(look._page, min(4 * done, _MOST_AT_ONCE))
-    page = yield from read.older(log, where, size)
-    if not page:
-        return None
-    newest = [*read.decoded(log, page, view.total - done), *view.newest]
+    most = min(2 * done, view.total)
+    parts = [view.newest]
+    while done < most:
+        where = read.Seen(view.total, done, page[-1], look._top)
+        size = read.next_size(page, min(4 * done, _MOST_AT_ONCE))
+        page = yield from read.older(log, where, size)
+        if not page:
+            return None
+        parts.append(read.decoded(log, page, view.total - done))
+        done += len(page)
+    newest = [message for part in reversed(parts) for message in part]
     return structs.replace(look, view=structs.replace(view, newest=newest), _page=page)
