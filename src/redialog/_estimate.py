@@ -101,7 +101,7 @@ def _cost(piece: str) -> int:
 def _least(word: str) -> int:
     """What a word costs at least, however frequent its pairs: for words that no language has."""
     length = len(word)
-    least = max(_UNIT, (length - 10) * 9)
+    least = _UNIT
     if length >= 6 and 3 * len(set(word)) <= length:
         least = max(least, length * (10 if word.isascii() else 20))
     return least
@@ -110,8 +110,8 @@ def _least(word: str) -> int:
 # What a contraction adds, and what stands before a word.
 _CONTRACTION = 5
 _BEFORE_LATIN = {"": 8, " ": 2, "_": 8, ".": 0, "(": 10, "-": 19, "\t": 35}
-_BEFORE_CYRILLIC = {"": 17, " ": 1}
-_BEFORE_DEVANAGARI = {"": 21, " ": 3}
+_BEFORE_CYRILLIC = {"": 18, " ": 3}
+_BEFORE_DEVANAGARI = {"": 22, " ": 5}
 _BEFORE_HANGUL = {"": 18, " ": 3}
 _BEFORE_OTHER = {"": 26, " ": 7}
 
@@ -208,7 +208,11 @@ _SPACES = {" ": 10, "\t": 11, "\n": 11, "\r": 16}
 
 
 def _space(piece: str) -> int:
-    return max(_UNIT, 12 + _runs(piece.replace("\r\n", "\r"), lambda char: _SPACES.get(char, 24)))
+    return max(
+        _UNIT,
+        12
+        + _runs(piece.replace("\r\n", "\r"), lambda char: _SPACES.get(char) or _characters[char]),
+    )
 
 
 def _signs(piece: str) -> int:

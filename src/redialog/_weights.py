@@ -191,8 +191,8 @@ CHARACTERS = {
         "mlegn2lllllllnlllllllnilijnlll1114215311llllllllllllllllll1ll3ghgfljiljkhlcii2hfi2hk9lb5"
         "j8i14kgi1l6cij111348g8nd7gkkjj14c1fkjl1idli1l1killllilljmkjjijijjiijllllllllllllllllllll"
         "lll1671all1llciikkllklkkmijjikklll3lckkkkmcklkl8jgjak6c5i2lg9ldh4i22lall5fi6bgklll1llll5"
-        "ck5e7lilhccjegjkllllllkljkjllkllllmjlllllllllllllben1mn1anhnnnennlmj1145n1191111f25121l1"
-        "gi27n15m742n61nl8bnllllk1a151mn131mehmnlllllllllllllllllllllllllllllllllllllllllllllllll"
+        "ck5e7lilhccjegjkllllllkljkjllkllllmjllllllllllllldfp1op1bpjpppfppnpl1155p11a1111h36121n1"
+        "ik38p16o752p71pn8cpllllm1b151op141ofjoplllllllllllllllllllllllllllllllllllllllllllllllll"
     ),
     0x1000: (  # Burmese
         "64gi58eikgckjjji7egj768hb8979i6fj8kilkjiijjd3bb1g69iij984h267b9iijiiciiiij8474l5llllllll"
@@ -210,9 +210,9 @@ CHARACTERS = {
         "mijkllllhnnhhlkgljmmlijj"
     ),
     0x3000: (  # Japanese
-        "nf9ljfiimifh5hkkkllmkkjhkkmkkmnjllhijljniillnkmjjmiljnklkkmkjkllll4m4m8man3969i59eh7c4h5"
-        "e694a6i531n57c668688ne8aafekmiglehlajl47c9c3dm79b96b79mbml91nlmllllllllll746an85a975m7d4"
-        "48j6d7a6bb86gbn997n26n677addnc2197n6b6bbid6lcdb7b9c4l677n6a658nbnnnann9nnnn361ll"
+        "nf9ljfiimifh5hkkkllmkkjhkkmkkmnjllhijljniillnkmjjmiljnklkkmkjklllm4o5n8nbo3a79k6aei7d5i5"
+        "e6a4a7j531o57d768689of9bbgflojhmfimbkm48d9d4en89ca6c89nbnn92onnllllllllll746bo96aa86n8d5"
+        "48k6e7a6cb87hbo998o26o687bddod21a8o7c6bbjd7mdeb8b9c4m777o6b658obooobooaoooo371ll"
     ),
     0xFF00: (  # full width
         "llfgffgl48fefdfbeeffffhihgcbdec6cdieijiijiiiiiiiijiiiiiiillfhggifeihjiiiijliiijbbdd9hihi"

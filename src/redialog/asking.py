@@ -13,6 +13,7 @@ import contextvars
 import inspect
 import os
 import threading
+import time
 from asyncio import tasks
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -28,6 +29,9 @@ from redialog.summary import Summarizer
 MAX_LEFT = 64
 """How many calls that nobody waits for any longer may go on in a process; while there are so many,
 a further one counts as too late at once. Each is a thread, and holds the messages it was given."""
+
+WAIT_S = 0.25
+"""The longest single wait of a caller that blocks: Ctrl-C ends it then at the latest."""
 
 GRACE_S = 0.1
 """How long a caller that is cancelled waits for an asynchronous summariser to clear up."""
@@ -113,6 +117,7 @@ class _Call:
         self._awaits = awaits
         self._stop: Callable[[], object] | None = None
         self._is_left = self._is_over = False
+        self._thread = threading.Thread(target=self._run, name="redialog-summarizer", daemon=True)
 
     def start(self) -> None:
         """Begins.
@@ -122,9 +127,8 @@ class _Call:
         """
         if len(_left.calls) >= MAX_LEFT:
             raise SummaryError(reason="timeout")
-        thread = threading.Thread(target=self._run, name="redialog-summarizer", daemon=True)
         try:
-            thread.start()
+            self._thread.start()
         except RuntimeError as error:
             raise SummaryError(reason="failed") from error
 
@@ -132,7 +136,7 @@ class _Call:
         """Says that nobody waits any longer; what is asynchronous is cancelled."""
         with _left.lock:
             self._is_left = True
-            if not self._is_over:
+            if self._thread.is_alive() and not self._is_over:
                 _left.calls.add(self)
             stop = self._stop
         if stop is not None:
@@ -209,10 +213,13 @@ def answer(ask: Ask) -> str:
         SummaryError: there is no text.
     """
     done = threading.Event()
+    ends = time.monotonic() + ask.timeout_s
     call = _Call(ask, done.set, awaits=True)
-    call.start()
     try:
-        done.wait(ask.timeout_s)
+        call.start()
+        # A signal that comes just before a wait, or to another thread, is seen after it.
+        while (left := ends - time.monotonic()) > 0 and not done.wait(min(left, WAIT_S)):
+            pass
         return _outcome(call).text()
     finally:
         call.leave()
@@ -224,8 +231,8 @@ async def aanswer(ask: Ask) -> str:
     ends = loop.time() + ask.timeout_s
     done = asyncio.Event()
     call = _Call(ask, partial(_soon, loop, done.set), awaits=False)
-    call.start()
     try:
+        call.start()
         with suppress(TimeoutError):
             async with asyncio.timeout(ask.timeout_s):
                 await done.wait()

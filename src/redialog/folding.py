@@ -80,7 +80,8 @@ def part(
     Args:
         messages: the oldest that no summary covers.
         most: how many may be folded, up to a cut between turns.
-        policy: of the summary: so many tokens go at once as trigger it.
+        policy: of the summary: so many tokens go at once as trigger it, and `least` more where
+            they would be left.
         costs: of messages.
 
     Returns:
@@ -88,13 +89,13 @@ def part(
         messages are needed to know.
     """
     cuts = {cut for cut in groups.cuts(messages) if 0 < cut < most}
-    tokens, size, chosen = 0, 0, 0
+    tokens, size, chosen, enough = 0, 0, 0, least(policy)
     for index, message in enumerate(messages[:most]):
-        if index in cuts and tokens >= least(policy):
+        if index in cuts and tokens >= enough and (not chosen or tokens <= policy.trigger_tokens):
             chosen = index
         tokens += cost(message, costs)
         size += len(message._raw or b"")
-        if chosen and (tokens > policy.trigger_tokens or size > MAX_BYTES):
+        if chosen and (tokens > policy.trigger_tokens + enough or size > MAX_BYTES):
             return chosen
     return most if len(messages) >= most else None
 

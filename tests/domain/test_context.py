@@ -220,6 +220,7 @@ def test_budgets_by_example(words: str, fits: int, expected: str) -> None:
         ("u c1 u a t1", [1, 2, 3, 4], -1, "c11 u2 t14"),
         ("u c1 u a t1", [1, 2, 3, 4], 0, "c11 u2 a3 t14"),
         ("u a u t1 d a", [2, 5], 0, "u2 a5"),
+        ("u a c1 u t1 a", [1, 2, 3, 4, 5], 0, "c12 u3 t14 a5"),
         ("u c1 t1 u c1 a", [0, 1, 2, 3, 5], 0, "u0 c11 t12 u3 a5"),
     ],
 )

@@ -32,6 +32,7 @@ FAR_CALL = Case(_MESSAGES, Limits(max_tokens=sum(cost(_MESSAGES[i]) for i in (1,
 @settings(max_examples=600, deadline=None, derandomize=True)
 @given(CASES)
 @example(FAR_CALL)
+@example(Case(talk("u c1 u t1 u a"), Limits(1, 20)))
 def test_more_of_the_log_changes_nothing(case: Case) -> None:
     """From the first answer on each is the same, and with all that is needed there is one."""
     whole = outcome(case.made())

@@ -113,6 +113,8 @@ def test_what_became_of_messages_by_example() -> None:
         ("u a u a u a", Limits(2, 40), ["window", "window"]),
         ("a u a", Limits(1, 16), ["budget"]),
         ("u d a u a", Limits(1), ["window"] * 3),
+        ("u t1 t1 u a", Limits(1, 20), ["budget"] * 3),
+        ("u t1 t1 u a", Limits(1, 34), ["window"] * 3),
         ("u a d a a", Limits(max_tokens=24), ["budget"]),
         ("u d t1 a a", Limits(max_tokens=16), ["budget"] * 3),
         ("u c1 t1 a", Limits(max_tokens=16), ["budget"] * 2),
@@ -141,6 +143,17 @@ def test_what_was_not_read_is_one_range() -> None:
         *((place, "dropped: budget") for place in range(99_993, 99_997)),
         *((place, "in") for place in range(99_997, 100_001)),
     ]
+
+
+def test_a_single_message_that_was_not_read_has_its_place() -> None:
+    """Before the cut, or under a summary."""
+    plain = fit(View(5, [], talk("u a u a")), Limits(1), COUNTED)
+    folded = fit(View(5, [], talk("u a u a"), summary(1)), Limits(1), COUNTED)
+    assert plain is not None
+    assert folded is not None
+    for context, fate in ((plain, "dropped: window"), (folded, "summarised")):
+        first = context.explain().entries[0]
+        assert (first.first, first.last, first.fate, first.tokens) == (1, 1, fate, None)
 
 
 def test_a_long_run_is_one_range() -> None:

@@ -42,6 +42,11 @@ def digest(elements: Sequence[bytes]) -> str:
     return hashlib.sha1(parts.encode()).hexdigest()
 
 
+def mark(elements: Sequence[bytes]) -> bytes:
+    """What shows whether the newest message is still the same."""
+    return hashlib.sha1(elements[-1]).hexdigest()[:16].encode() if elements else b""
+
+
 class Session:
     """A session, as the scripts and commands of a fold find it.
 
@@ -100,11 +105,15 @@ class Session:
             return plain[command[0]]
         if command[0] == b"LINDEX":
             return self.elements[::-1][command[2]] if -command[2] <= len(self.elements) else None
+        if command[0] == b"LLEN":
+            return len(self.elements)
         assert command[0] == b"LRANGE"
         start, stop = command[2], command[3]
-        assert start < 0
         assert stop - start <= 1000
         size = len(self.elements)
+        if start == 0:
+            return self.elements[::-1][: stop + 1]
+        assert start < 0
         return self.elements[::-1][max(size + start, 0) : size + stop + 1]
 
     def _view(self, wanted: int, most: int, size: int) -> list[Any]:
@@ -112,12 +121,11 @@ class Session:
         while len(self.elements) > max(wanted, len(oldest)) and len(oldest) < most and size > 0:
             oldest.append(self.elements[len(oldest)])
             size -= len(oldest[-1])
-        newest = self.elements[::-1][:wanted]
-        head = [len(self.elements), newest, oldest, self._known, self._failed]
+        head = [len(self.elements), mark(self.elements), oldest, self._known, self._failed]
         return [*head, b"%d" % NOW, self._shift, self._listed]
 
 
 def only(batch: Batch) -> tuple[str, tuple[Any, ...], tuple[Any, ...]]:
     """The one call of a script in a batch: its name, keys and arguments."""
-    [command] = batch.commands
+    [command] = [one for one in batch.commands if one[0] in (b"EVALSHA", b"EVAL")]
     return script_name(command), keys_of(command), arguments_of(command)

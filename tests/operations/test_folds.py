@@ -125,7 +125,7 @@ def test_a_log_that_is_gone_while_it_is_read_is_not_folded() -> None:
         session = Session(conversation(900), cleared=last)
         assert planning(session, policy=policy)[1] is None
         assert "SET" not in session.names
-        assert session.names[-1] == ("LRANGE" if last == 4 else "view")
+        assert session.names[-1] == ("LRANGE" if last == 4 else "LLEN")
 
 
 def test_what_a_summariser_does_not_see_is_folded_all_the_same() -> None:

@@ -46,7 +46,9 @@ def test_a_part_of_a_long_sentence_has_its_label() -> None:
     assert got == "User: we walk on and we walk on and we"
 
 
-@pytest.mark.parametrize("message", [assistant("b"), user("\n".join("abcdefghijkl"))])
+@pytest.mark.parametrize(
+    "message", [assistant("b"), Message.system("1"), user("\n".join("abcdefghijkl"))]
+)
 def test_it_is_shorter_than_what_it_is_from(message: Message) -> None:
     """Where a label or the marks between lines would be longer than what is left out, they go."""
     got = picked(message)

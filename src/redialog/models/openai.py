@@ -47,8 +47,8 @@ class OpenAIModel:
     def __init__(self, name: str, *, base_url: str | None = None, api_key: str | None = None):
         if base_url is None and api_key is None:
             raise ConfigurationError(
-                "OPENAI_API_KEY is not set; for an endpoint that needs no key, give --base-url "
-                "or OPENAI_BASE_URL"
+                "OPENAI_API_KEY is not set; for an endpoint that needs no key, give its URL: "
+                "--base-url, base_url or OPENAI_BASE_URL"
             )
         self._host = _host(base_url)
         try:

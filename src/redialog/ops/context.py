@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import TypeVar
@@ -22,8 +23,9 @@ T = TypeVar("T")
 MAX_LEADING = 16
 """So many system messages at the beginning are always kept; a later one belongs to its turn."""
 
-_LEADING_BYTES = 64 << 10
-"""The oldest messages travel with each context; beyond that size only where they are leading."""
+_FEW_LEADING, _LEADING_BYTES = 4, 64 << 10
+"""So many of the oldest messages, of that size, travel with each context; more of them only where
+these are all leading."""
 
 _MOST_AT_ONCE = read.PAGE_ELEMENTS
 
@@ -63,7 +65,7 @@ def seen(keys: SessionKeys, guess: int, wanted: Callable[[Look], T | None]) -> O
     Cost: 1 round trip where the guess holds; then 1 for each further page.
     """
     for _ in range(RESTARTS):
-        look: Look | None = yield from _look(keys, max(2, min(guess, read.FIRST_PAGE)))
+        look = yield from _look(keys, max(2, min(guess, read.FIRST_PAGE)))
         while look is not None:
             made = wanted(look)
             if made is not None:
@@ -72,17 +74,28 @@ def seen(keys: SessionKeys, guess: int, wanted: Callable[[Look], T | None]) -> O
     raise read.changed(keys.log)
 
 
-def _look(keys: SessionKeys, size: int) -> Op[Look]:
+def _look(keys: SessionKeys, size: int) -> Op[Look | None]:
+    """The newest messages and what is known besides; None where they changed in between.
+
+    The messages do not go through the script: that would cost the server three times as much. Both
+    travel together, and where neither the length nor the newest message has changed, each message
+    is in its place: an append to a full session changes that, any other write that moves messages
+    the length.
+    """
     log = keys.log
-    asked = Call("view", [log, keys.meta], [size, MAX_LEADING, _LEADING_BYTES])
-    [reply] = yield from call(asked, writes=False)
-    total, newest, oldest, found, failed, now, shift, ids = replies.checked(reply, log)
-    page, total = replies.texts(newest), replies.integer(total)
+    asked = Call("view", [log, keys.meta], [size, _FEW_LEADING, _LEADING_BYTES])
+    newest, length = (b"LRANGE", log, 0, size - 1), (b"LLEN", log)
+    reply, elements, after = yield from call(asked, newest, length, writes=False)
+    total, mark, oldest, found, failed, now, shift, ids = replies.checked(reply, log)
+    page, total = replies.texts(replies.checked(elements, log)), replies.integer(total)
+    same = replies.integer(replies.checked(after, log)) == total
+    if not same or replies.text(mark) != _mark(page):
+        return None
     messages = read.decoded(log, page, total)
     if len(messages) == total:
         leading = _leading(messages)
     else:
-        leading = yield from _oldest(log, total, replies.texts(oldest))
+        leading = yield from _oldest(keys, total, replies.texts(oldest))
     known = None
     if found:
         one, covers, time, text = found
@@ -96,14 +109,28 @@ def _look(keys: SessionKeys, size: int) -> Op[Look]:
     return Look(view, base, replies.integer(shift), time, listed, page, top)
 
 
+def _mark(newest_first: Sequence[bytes]) -> bytes:
+    """Of the newest message, as ``scripts/include/folds.lua`` has it."""
+    if not newest_first:
+        return b""
+    return hashlib.sha1(newest_first[0], usedforsecurity=False).hexdigest()[:16].encode()
+
+
 def _leading(oldest_first: Sequence[Message]) -> list[Message]:
     return list(takewhile(lambda message: message.role == "system", oldest_first[:MAX_LEADING]))
 
 
-def _oldest(log: bytes, total: int, elements: list[bytes]) -> Op[list[Message]]:
+def _oldest(keys: SessionKeys, total: int, elements: list[bytes]) -> Op[list[Message]]:
     """The leading system messages, from the elements that were sent and, where need be, more."""
+    log = keys.log
     found: list[Message] = []
+    few = len(elements) == _FEW_LEADING
     for number in range(1, min(total, MAX_LEADING) + 1):
+        if few and number > _FEW_LEADING:
+            few = False
+            again = Call("view", [log, keys.meta], [0, MAX_LEADING, _LEADING_BYTES])
+            [reply] = yield from call(again, writes=False)
+            elements += replies.texts(replies.checked(reply, log)[2])[_FEW_LEADING:]
         if number > len(elements):
             # They are large: each asked for, since most probably it is the last.
             [reply] = yield Batch(((b"LINDEX", log, -number),))

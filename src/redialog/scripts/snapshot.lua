@@ -46,7 +46,7 @@ if kept[1] and not stale then
   local theirs = {}
   for _, id in ipairs(ids) do
     local one = summary(meta, id, shift, spare)
-    -- As after a rewind: where the copy ends within what it covers, or with that, it does not stand.
+    -- As after a rewind: where the copy ends with what it covers, or within, it does not stand.
     if one and (one.covers < copied or position == '') then
       theirs[#theirs + 1] = id
       also('summary:' .. id, redis.call('HGET', meta, 'summary:' .. id))

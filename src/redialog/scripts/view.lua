@@ -1,13 +1,13 @@
--- What a context is made of, seen in one moment. It changes nothing.
+-- What a context is made of besides the newest messages. It changes nothing.
 --
 -- KEYS[1] log  KEYS[2] meta
--- ARGV[1] newest  how many of the newest messages
+-- ARGV[1] newest  how many of the newest messages are read beside this
 -- ARGV[2] oldest  how many of the oldest at most, where the newest are not all
 -- ARGV[3] size    bytes after which no more of the oldest are sent
 --
--- Returns {number of messages, the newest, newest first, the oldest, oldest first, summary,
--- failure or '', server's time, ms, shift, ids of all summaries}; the summary is {} or {id, covers,
--- time, text}. The ids are those that stand there, also where they no longer speak for the log.
+-- Returns {number of messages, mark of the newest or '', the oldest, oldest first, summary, failure
+-- or '', server's time, ms, shift, ids of all summaries}; the summary is {} or {id, covers, time,
+-- text}. The ids are what is stored, whether or not it speaks for the log.
 -- Errors: VERSION, WRONGTYPE.
 
 -- include include/companions.lua
@@ -22,7 +22,6 @@ local kept, stale, problem = companions(log, meta, '')
 if problem then
   return problem
 end
-local page = redis.call('LRANGE', log, 0, wanted - 1)
 local oldest = {}
 while length > wanted and #oldest < most and size > 0 do
   local element = redis.call('LINDEX', log, -#oldest - 1)
@@ -40,4 +39,5 @@ if kept[1] and not stale then
   failed = redis.call('HGET', meta, 'failed') or ''
 end
 local ids = redis.call('HGET', meta, 'summaries') or ''
-return {length, page, oldest, known, failed, clock(), shift, ids}
+local top = redis.call('LINDEX', log, 0)
+return {length, top and mark(top) or '', oldest, known, failed, clock(), shift, ids}

@@ -85,7 +85,7 @@ class Rolling(msgspec.Struct, frozen=True):
     def stands(self, one: Kept, elements: Sequence[bytes]) -> bool:
         """Whether a summary still speaks for a log: it ends with the message that it ended with."""
         if not one.readable or one.place is None:
-            return one.readable
+            return one.readable and self.spare <= len(elements)
         return elements[one.place - 1 : one.place] == [one.edge]
 
     def newest(self, elements: Sequence[bytes]) -> Kept | None:

@@ -1,6 +1,6 @@
 -- A limit of a log's length. Where it may be cut, between groups of messages, is for the caller
 -- to find out, who can read elements: a script must not. So it answers that the log is full, and
--- is called again with a cut.
+-- is called again with a cut. Needs companions.lua.
 
 -- The parts of "cap" or "cap:spare:drop:length": of a log of that length, the oldest `spare`
 -- elements stay and the next `drop` go.
@@ -55,13 +55,11 @@ local function trim(log, meta, cut, stale)
   if not stale then
     before = redis.call('HMGET', meta, 'trimmed', 'summaries', 'shift', 'spare')
   end
-  local function number(i)
-    return tonumber(before[i]) or 0
-  end
-  local fields = {'trimmed', string.format('%d', number(1) + cut.drop)}
+  local fields = {'trimmed', string.format('%d', count(before[1]) + cut.drop)}
   if before[2] then
-    fields[3], fields[4] = 'shift', string.format('%d', number(3) + cut.drop)
-    fields[5], fields[6] = 'spare', string.format('%d', math.max(cut.spare, number(4) - cut.drop))
+    local spare = math.max(cut.spare, count(before[4]) - cut.drop)
+    fields[3], fields[4] = 'shift', string.format('%d', count(before[3]) + cut.drop)
+    fields[5], fields[6] = 'spare', string.format('%d', spare)
   end
   return fields
 end

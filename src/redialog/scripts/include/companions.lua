@@ -8,6 +8,11 @@
 local LAYOUT = 1
 local MARKED, ENDS = 4, 512
 
+-- A number that stands in a field; 0 for what only another client can have left there.
+local function count(text)
+  return text and #text < 16 and tonumber(text:match('^%d+$')) or 0
+end
+
 -- "number:digest" of the oldest elements, of each its length and both its ends.
 local function anchor(log, number)
   local oldest = redis.call('LRANGE', log, -number, -1)

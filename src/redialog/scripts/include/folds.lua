@@ -11,11 +11,6 @@ local function mark(element)
   return redis.sha1hex(element):sub(1, 16)
 end
 
--- A number that stands in a field; 0 for what only another client can have left there.
-local function count(text)
-  return text and #text < 16 and tonumber(text:match('^%d+$')) or 0
-end
-
 -- The ids, oldest first, the shift, and how many messages are spare.
 local function listed(meta)
   local ids, fields = {}, redis.call('HMGET', meta, 'summaries', 'shift', 'spare')
@@ -41,7 +36,7 @@ end
 -- cut the log or changed it.
 local function stands(log, one)
   if one.gone then
-    return true
+    return one.covers <= redis.call('LLEN', log)
   end
   local edge = redis.call('LINDEX', log, -one.covers)
   return edge and mark(edge) == one.mark

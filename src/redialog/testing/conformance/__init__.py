@@ -51,8 +51,7 @@ import pytest
 _MODULES = (
     *("_tools", "_facades", "writing", "once", "reading", "windows", "ttl", "retention"),
     *("editing", "derived", "forking", "listing", "owners", "names", "damage", "foreign"),
-    "contexts",
-    "large",
+    *("contexts", "_folding", "summaries", "late_folds", "large"),
 )
 # Only modules that are named before they are imported explain their failed asserts.
 pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in _MODULES))
@@ -66,12 +65,14 @@ from redialog.testing.conformance.editing import Editing  # noqa: E402
 from redialog.testing.conformance.foreign import ForeignWriters  # noqa: E402
 from redialog.testing.conformance.forking import Forking  # noqa: E402
 from redialog.testing.conformance.large import LargeSessions  # noqa: E402
+from redialog.testing.conformance.late_folds import LateFolds  # noqa: E402
 from redialog.testing.conformance.listing import Listing  # noqa: E402
 from redialog.testing.conformance.names import Names  # noqa: E402
 from redialog.testing.conformance.once import Once  # noqa: E402
 from redialog.testing.conformance.owners import Owners  # noqa: E402
 from redialog.testing.conformance.reading import Reading  # noqa: E402
 from redialog.testing.conformance.retention import Retention  # noqa: E402
+from redialog.testing.conformance.summaries import Summaries  # noqa: E402
 from redialog.testing.conformance.ttl import TimesToLive  # noqa: E402
 from redialog.testing.conformance.windows import Windows  # noqa: E402
 from redialog.testing.conformance.writing import Writing  # noqa: E402
@@ -86,6 +87,7 @@ __all__ = [
     "ForeignWriters",
     "Forking",
     "LargeSessions",
+    "LateFolds",
     "Listing",
     "Names",
     "Once",
@@ -94,6 +96,7 @@ __all__ = [
     "Reading",
     "Retention",
     "Store",
+    "Summaries",
     "TimesToLive",
     "Windows",
     "Writing",
@@ -112,6 +115,8 @@ class ConformanceSuite(
     Editing,
     DerivedIds,
     Forking,
+    Summaries,
+    LateFolds,
     Listing,
     Owners,
     Names,

@@ -58,7 +58,7 @@ def compact(chat: Session, notes: Notes | None = None, **options: Any) -> Summar
 
 def said(first: int, last: int, leading: int = 0) -> list[Message]:
     """Messages that say their number, which is their id: of the system, then of both sides."""
-    roles = {number: Message.system for number in range(1, leading + 1)}
+    roles = dict.fromkeys(range(1, leading + 1), Message.system)
     sides = (Message.assistant, Message.user)
     return [
         roles.get(number, sides[(number - leading) % 2])(str(number), id=str(number))

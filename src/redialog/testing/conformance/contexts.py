@@ -61,7 +61,7 @@ class Contexts(Part):
                 assert texts(found.messages) == expected, (window, budget)
                 assert found.tokens.total == 7 + 40 * turns
 
-    def test_the_beginning_is_always_there(self, memory: ChatMemory, store: Store) -> None:
+    def test_the_beginning_is_always_there(self, memory: ChatMemory) -> None:
         """Up to 16 leading system messages, however large and however far from the window."""
         chat = memory.session()
         leading = [Message.system(f"{number} " + "x" * 20_000) for number in range(17)]
@@ -179,12 +179,13 @@ class Contexts(Part):
             {"system": 3},
         ):
             with pytest.raises(ConfigurationError):
-                chat.context(**wrong)  # type: ignore[arg-type]
+                chat.context(**wrong)
 
         def raising(text: str) -> int:
             raise RuntimeError(text)
 
-        for counter in (raising, lambda _: -1, lambda _: 1.5, lambda _: None):
+        counters: tuple[Any, ...] = (raising, lambda _: -1, lambda _: 1.5, lambda _: None)
+        for counter in counters:
             with pytest.raises(CounterError) as error:
                 chat.context(max_tokens=1000, counter=counter)
             assert "question" not in str(error.value)

@@ -9,6 +9,7 @@ import pytest
 from redialog.errors import CorruptElement, UnknownVersion, WrongType
 from redialog.messages import Message
 from redialog.sync import Session
+from redialog.testing.conformance._folding import Notes
 from redialog.testing.conformance._tools import (
     LAYOUTS,
     Part,
@@ -42,6 +43,10 @@ CALLS: dict[str, Callable[[Session], object]] = {
     "persist": lambda chat: chat.persist(),
     "touch": lambda chat: chat.touch(),
     "info": lambda chat: chat.info(),
+    "context": lambda chat: chat.context(max_tokens=500),
+    "compact": lambda chat: chat.compact(Notes()),
+    "summary": lambda chat: chat.summary(),
+    "summaries": lambda chat: chat.summaries(),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 
 import pytest
 
@@ -131,32 +132,33 @@ class Summaries(Part):
         assert chat.summary() is None
 
     @LAYOUTS
-    @pytest.mark.parametrize(("edit", "number", "expected"), AFTER)
-    def test_no_summary_speaks_for_what_was_changed(
-        self, store: Store, prefix: str | None, edit: str, number: int, expected: list[int]
-    ) -> None:
+    def test_no_summary_speaks_for_what_was_changed(self, store: Store, prefix: str | None) -> None:
         """It goes, and the one before stands again; system messages at the beginning were never
         folded.
         """
-        chat = begun(store.memory(key_prefix=prefix).session("s"))
-        assert covered(chat) == [14, 8]
-        EDITS[edit](chat, number)
-        assert covered(chat) == expected
-        covers = expected[0] if expected else 0
-        assert chat.info().summarised == covers
-        messages = chat.messages()
-        leading = [m.text for m in messages[:2] if m.role == "system"]
-        middle = [LEAD + f"summary {len(expected)}"] if expected else []
-        above = texts(messages)[max(covers, len(leading)) :]
-        assert shown(chat) == [*leading, *middle, *above]
-        if not expected:
-            assert store.raw.exists(keys_of("s", prefix=prefix).meta) == 0
-        chat.append(*said(19, 30))
-        notes = Notes()
-        compact(chat, notes)
-        given = " ".join(given for _, given in notes.given).split()
-        assert given == [*above, *(str(number) for number in range(19, 31))][: len(given)]
-        assert len(given) >= 8
+        memory = store.memory(key_prefix=prefix)
+        for edit, number, expected in AFTER:
+            name = f"{edit} {number}"
+            chat = begun(memory.session(name))
+            assert covered(chat) == [14, 8]
+            EDITS[edit](chat, number)
+            assert covered(chat) == expected, name
+            covers = expected[0] if expected else 0
+            assert chat.info().summarised == covers, name
+            messages = chat.messages()
+            leading = texts(list(takewhile(lambda message: message.role == "system", messages)))
+            middle = [LEAD + f"summary {len(expected)}"] if expected else []
+            above = texts(messages)[max(covers, len(leading)) :]
+            assert shown(chat) == [*leading, *middle, *above], name
+            # Companions that hold nothing any more are none.
+            there = store.raw.exists(keys_of(name, prefix=prefix).meta)
+            assert there == (1 if expected else 0), name
+            chat.append(*said(19, 30))
+            notes = Notes()
+            compact(chat, notes)
+            given = " ".join(given for _, given in notes.given).split()
+            assert given == [*above, *(str(n) for n in range(19, 31))][: len(given)], name
+            assert len(given) >= 8
 
     def test_at_most_sixteen_are_kept(self, store: Store) -> None:
         """The oldest go."""
@@ -220,7 +222,7 @@ class Summaries(Part):
         assert covered(chat) == [1, 1]
         notes = Notes()
         compact(chat, notes)
-        assert notes.given == [("summary 1", "18 19 20 21 22 23 24")]
+        assert notes.given == [("summary 2", "18 19 20 21 22 23 24")]
         assert covered(chat) == [8, 1, 1]
         chat.replace("18", Message.user("new"))
         assert covered(chat) == [1, 1]
@@ -269,7 +271,7 @@ class Summaries(Part):
                 assert failure.at is not None
                 assert failure.retry_at == failure.at + timedelta(seconds=seconds)
             with pytest.raises(SummaryError):
-                chat.compact(rolling)
+                compact(chat, notes)
         assert chat.fork().info().summary_failure is None
         assert store.raw.exists(keys_of("s", prefix=prefix).lease) == 0
         assert 60 < store.raw.ttl(keys_of("s", prefix=prefix).meta) <= 100

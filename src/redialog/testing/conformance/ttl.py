@@ -10,6 +10,7 @@ import pytest
 from redialog.errors import ConfigurationError, InvalidTTL
 from redialog.messages import Message
 from redialog.sync import ChatMemory, Session
+from redialog.testing.conformance._folding import Notes
 from redialog.testing.conformance._tools import LAYOUTS, Part, Store, keys_of, numbered
 
 SHORT_MS = 9_000
@@ -30,10 +31,14 @@ READS: dict[str, Callable[[Session], object]] = {
     "window of turns": lambda chat: chat.window(turns=1),
     "window of messages": lambda chat: chat.window(messages=1),
     "get": lambda chat: chat.get("1"),
+    "context": lambda chat: chat.context(window_turns=1),
+    "summaries": lambda chat: chat.summaries(),
+    "summary": lambda chat: chat.summary(),
 }
 GLANCES: dict[str, Callable[[Session], object]] = {
     "count": lambda chat: chat.count(),
     "info": lambda chat: chat.info(),
+    "compact": lambda chat: chat.compact(Notes()),
 }
 
 
@@ -96,7 +101,7 @@ class TimesToLive(Part):
 
     @LAYOUTS
     def test_a_ttl_on_read_is_renewed_by_reading(self, store: Store, prefix: str | None) -> None:
-        """By each reading of messages as by each write, and not by count and info."""
+        """By each reading of what was said as by each write, and not by what only looks at it."""
         chat, keys = _begun(store, "on_read", prefix)
         for name, read in READS.items():
             read(chat)
