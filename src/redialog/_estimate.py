@@ -101,7 +101,7 @@ def _cost(piece: str) -> int:
 def _least(word: str) -> int:
     """What a word costs at least, however frequent its pairs: for words that no language has."""
     length = len(word)
-    least = _UNIT
+    least = max(_UNIT, (length - 10) * 9)
     if length >= 6 and 3 * len(set(word)) <= length:
         least = max(least, length * (10 if word.isascii() else 20))
     return least
@@ -265,7 +265,7 @@ _LISTED = (
     | dict.fromkeys(_weights.HANGUL, 14)
     | dict.fromkeys(_weights.SYMBOLS, 34)
     | _weights.SIGNS
-    | {"\n": 14, "\ufffd": 20}
+    | {"\n": 14, "\xa0": 12, "\u2029": 42, "\u3000": 12, "\ufffd": 20}
 )
 
 

@@ -64,7 +64,8 @@ def run_flow(flow: Flow[T], transport: Transport) -> T:
         while True:
             try:
                 result = answer(step) if isinstance(step, Ask) else drive.run(step, transport)
-            except Exception as error:
+            except BaseException as error:
+                # An interrupt, too: a flow gives back what it holds, and lets it pass.
                 step = flow.throw(error)
             else:
                 step = flow.send(result)
@@ -84,7 +85,7 @@ async def arun_flow(flow: Flow[T], transport: AsyncTransport) -> T:
                     result = await aanswer(step)
                 else:
                     result = await drive.arun(step, transport)
-            except Exception as error:
+            except BaseException as error:
                 step = flow.throw(error)
             else:
                 step = flow.send(result)

@@ -7,17 +7,17 @@ carries out (`redialog.callbacks`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from redialog import folding
 from redialog.callbacks import Ask, Flow
 from redialog.context import Context, Limits, fit
 from redialog.effect import Op
-from redialog.errors import ConfigurationError, RedialogError, SummaryError
+from redialog.errors import ConfigurationError, Conflict, RedialogError, SummaryError
 from redialog.messages import Content, Message
 from redialog.ops import context as context_ops
 from redialog.ops import fold as fold_ops
+from redialog.ops._scripts import RESTARTS
 from redialog.ops.context import Look
 from redialog.plan import SessionPlan
 from redialog.summary import RollingSummary, Summarizer, Summary
@@ -56,11 +56,11 @@ def context(plan: SessionPlan, wanted: Wanted) -> Flow[Made]:
     policy = None if wanted.summarizer is None else RollingSummary.of(wanted.summarizer)
     reading = _Reading(limits, costs, system, policy)
     made, due = yield plan.reading(reading.op(plan))
-    if not due or policy is None:
+    if due is None:
         return Made(made, None)
-    if policy.when == "background":
-        return Made(made, _quiet(plan, policy, costs, None))
-    yield from _quiet(plan, policy, costs, 1)
+    if due.when == "background":
+        return Made(made, _quiet(plan, due, costs, None))
+    yield from _quiet(plan, due, costs, 1)
     # Once more: the fold has changed what is seen, or its failure should be told.
     made, _ = yield plan.reading(_Reading(limits, costs, system, None).op(plan))
     return Made(made, None)
@@ -74,6 +74,7 @@ def compact(
     Raises:
         ConfigurationError: an argument is not usable.
         SummaryError: the summariser failed; what was folded before stays folded.
+        Conflict: what should be folded was changed again and again.
     """
     policy, costs = RollingSummary.of(summarizer), Costs(counter)
     folded = yield from _folded(plan, policy, costs, manual=True, calls=None)
@@ -95,29 +96,31 @@ def latest(plan: SessionPlan) -> Op[Summary | None]:
 
 
 class _Reading(NamedTuple):
+    """What is read for a context, and what decides whether messages should be folded."""
+
     limits: Limits
     costs: Costs
     system: Message | None
     policy: RollingSummary | None
 
-    def op(self, plan: SessionPlan) -> Op[tuple[Context, bool]]:
-        """The read behind a context, and whether messages should be folded."""
-        return context_ops.seen(plan.keys, self._guess(), self._wanted())
+    def op(self, plan: SessionPlan) -> Op[tuple[Context, RollingSummary | None]]:
+        """The read behind a context, and by which policy messages should be folded."""
+        return context_ops.seen(plan.keys, self._guess(), self._wanted)
 
-    def _wanted(self) -> Callable[[Look], tuple[Context, bool] | None]:
+    def _wanted(self, look: Look) -> tuple[Context, RollingSummary | None] | None:
+        made = fit(look.view, self.limits, self.costs, self.system)
+        if made is None:
+            return None
         policy = self.policy
-        folds = policy is not None and policy.when != "manual"
-
-        def wanted(look: Look) -> tuple[Context, bool] | None:
-            due: int | None = 0
-            if policy is not None and folds and not fold_ops.paused(look):
-                due = folding.due(look.view, policy, self.costs, policy.trigger_tokens)
-            if due is None:
-                return None
-            made = fit(look.view, self.limits, self.costs, self.system)
-            return None if made is None else (made, due >= folding.start(look.view))
-
-        return wanted
+        if policy is None or policy.when == "manual" or fold_ops.paused(look):
+            return made, None
+        # What a limit leaves out should be in the summary, whatever triggers it otherwise.
+        if kept := made.left_beside():
+            policy = policy.at(min(kept, policy.trigger_tokens))
+        due = folding.due(look.view, policy, self.costs, policy.trigger_tokens)
+        if due is None:
+            return None
+        return made, (policy if due >= folding.start(look.view) else None)
 
     def _guess(self) -> int:
         sizes = []
@@ -154,7 +157,7 @@ def _folded(
     Returns:
         Whether anything was folded.
     """
-    folded = False
+    folded, lost = False, 0
     while calls is None or calls > 0:
         write = plan.fresh_write()
         fold = yield fold_ops.plan(write, policy, costs, manual=manual)
@@ -163,15 +166,26 @@ def _folded(
         try:
             text = yield Ask(policy.summarizer, fold.previous, fold.messages, policy.timeout)
             tokens = folding.accepted(text, fold.tokens, policy, costs)
-        except SummaryError as error:
-            yield fold_ops.give_up(write, error.reason)
+        except BaseException as error:
+            if not isinstance(error, GeneratorExit):
+                yield fold_ops.give_up(write, _why(error))
             raise
         kept = yield fold_ops.commit(write, fold, text, tokens, policy)
-        folded = folded or kept
+        folded, lost = folded or kept, 0 if kept else lost + 1
         calls = None if calls is None else calls - 1
         if not kept and not manual:
             break
+        if lost == RESTARTS:
+            raise Conflict("what was folded was changed each time meanwhile; try again")
     return folded
+
+
+def _why(error: BaseException) -> str:
+    """What is noted of a failure: nothing, where the caller was interrupted."""
+    if not isinstance(error, SummaryError):
+        return ""
+    kind = type(error.__cause__).__name__ if error.__cause__ is not None else ""
+    return f"{error.reason}.{kind[:60]}" if kind.isascii() and kind else error.reason
 
 
 def _system(value: Content | Message | None) -> Message | None:

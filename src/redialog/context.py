@@ -69,6 +69,14 @@ class Context:
         """
         return explaining.explained(self._fitted, self.tokens, self._costs)
 
+    def left_beside(self) -> int:
+        """The history's tokens, where a limit has left out messages that no summary covers.
+
+        Raises:
+            CounterError: the counter failed.
+        """
+        return 0 if self._fitted.choice.closed_by is None else self.tokens.history
+
     def __repr__(self) -> str:
         shown = [f"messages={len(self.messages)}", f"stored={self._fitted.view.total}"]
         limits = self._fitted.limits

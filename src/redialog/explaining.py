@@ -147,6 +147,7 @@ class Explanation(msgspec.Struct, frozen=True):
             return None
         return {
             "reason": found.reason,
+            "cause": found.cause,
             "times": found.times,
             "at": _iso(found.at),
             "retry_at": _iso(found.retry_at),
@@ -169,14 +170,15 @@ class Explanation(msgspec.Struct, frozen=True):
         ]
         if self.summary is not None:
             found, place = self.summary, "in" if self.summary_in else "left out"
+            what = f"messages 1-{found.covers:,}" if found.covers else "messages that were removed"
             lines.append(
-                f"summary: {place}, of messages 1-{found.covers:,}, by {found.by!r}, "
-                f"written {_when(found.created_at)}"
+                f"summary: {place}, of {what}, by {found.by!r}, written {_when(found.created_at)}"
             )
         if self.failure is not None:
             failed = self.failure
+            cause = f" ({failed.cause})" if failed.cause else ""
             lines.append(
-                f"failure: {failed.reason}, {_times(failed.times, 'time')}, "
+                f"failure: {failed.reason}{cause}, {_times(failed.times, 'time')}, "
                 f"last {_when(failed.at)}, next try {_when(failed.retry_at)}"
             )
         return lines

@@ -6,6 +6,7 @@ log, from 1.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import msgspec
@@ -17,8 +18,9 @@ from redialog.messages import Message
 from redialog.summary import RollingSummary
 from redialog.tokens import Costs
 
-MAX_BYTES = 4 << 20
-"""A summariser gets no more than that at once, but always a whole turn."""
+MAX_TOKENS, MAX_BYTES = 8_000, 4 << 20
+"""A summariser gets no more than that at once, or than triggers a fold, but always a whole turn: a
+long history that no summary covers yet takes few calls, and fits into every model."""
 
 UNSEEN = ("damaged", "remove")
 """What a summariser does not get to see."""
@@ -54,6 +56,7 @@ def due(view: View, policy: RollingSummary, costs: Costs, over: int) -> int | No
     # Turns after a cut: as many as there are starts of turns from it on.
     starts = groups.turn_starts(raw, begins=whole)
     last = starts[-policy.keep_turns] if len(starts) >= policy.keep_turns else 0
+    last = min(last, _settled(raw, starts))
     kept = [cut for cut in groups.cuts(raw, begins=whole) if 0 < cut <= last]
     half = policy.trigger_tokens // 2
     fitting = [cut for cut in kept if left[cut] <= half] or kept[-1:]
@@ -80,24 +83,44 @@ def part(
     Args:
         messages: the oldest that no summary covers.
         most: how many may be folded, up to a cut between turns.
-        policy: of the summary: so many tokens go at once as trigger it, and `least` more where
-            they would be left.
+        policy: of the summary: so many tokens go at once as trigger it, or `MAX_TOKENS` where
+            that is more, and `least` more where they would be left.
         costs: of messages.
 
     Returns:
         A number of whole turns' messages, at least one turn and `least` tokens; None where more
         messages are needed to know.
     """
-    cuts = {cut for cut in groups.cuts(messages) if 0 < cut < most}
+    last = most - 1
+    if len(messages) < most:
+        last = min(last, _settled(messages, groups.turn_starts(messages)))
+    cuts = {cut for cut in groups.cuts(messages) if 0 < cut <= last}
     tokens, size, chosen, enough = 0, 0, 0, least(policy)
+    limit = max(policy.trigger_tokens, MAX_TOKENS)
     for index, message in enumerate(messages[:most]):
-        if index in cuts and tokens >= enough and (not chosen or tokens <= policy.trigger_tokens):
+        if index in cuts and tokens >= enough and (not chosen or tokens <= limit):
             chosen = index
         tokens += cost(message, costs)
         size += len(message._raw or b"")
-        if chosen and (tokens > policy.trigger_tokens + enough or size > MAX_BYTES):
+        if chosen and (tokens > limit + enough or size > MAX_BYTES):
             return chosen
     return most if len(messages) >= most else None
+
+
+def _settled(messages: Sequence[Message], starts: Sequence[int]) -> int:
+    """Up to which index no call waits for a result that may come after the messages.
+
+    Args:
+        messages: a part of a conversation.
+        starts: where its turns start.
+    """
+    belongs = groups.units(messages, begins=False)
+    for index, message in enumerate(messages):
+        if message.tool_calls and belongs[index] == groups.OUT:
+            begun = len(starts) - bisect_right(starts, index)
+            if begun <= groups.REACH_TURNS:
+                return index
+    return len(messages)
 
 
 def cost(message: Message, costs: Costs) -> int:

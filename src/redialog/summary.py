@@ -7,6 +7,7 @@ keeps what it returns in Redis, with how many of the oldest messages it covers. 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from copy import copy
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -60,6 +61,7 @@ class SummaryFailure(msgspec.Struct, frozen=True):
 
     Attributes:
         reason: as `SummaryError.reason`.
+        cause: the class of the error behind it, where there was one; `compact` raises it.
         times: how often since the last success.
         at: when it failed the last time, by the server's clock.
         retry_at: when it will be tried again; `compact` does not wait for that.
@@ -69,6 +71,7 @@ class SummaryFailure(msgspec.Struct, frozen=True):
     times: int
     at: datetime | None
     retry_at: datetime | None
+    cause: str | None = None
 
 
 class RollingSummary:
@@ -131,6 +134,20 @@ class RollingSummary:
         """
         return value if isinstance(value, RollingSummary) else cls(value)
 
+    def at(self, trigger_tokens: int) -> RollingSummary:
+        """The same policy with another trigger."""
+        if trigger_tokens == self.trigger_tokens:
+            return self
+        made = copy(self)
+        made.trigger_tokens = trigger_tokens
+        return made
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} by {self.name}, "
+            f"trigger_tokens={self.trigger_tokens}, when={self.when}>"
+        )
+
     @property
     def name(self) -> str:
         """What a summary names as its author."""
@@ -176,10 +193,12 @@ def read(summary_id: bytes, covers: int, time: bytes, text: bytes) -> Summary | 
 
 
 def failure(field: bytes) -> SummaryFailure | None:
-    """The failure that a script noted as "times:at:until:reason"; None where there is none."""
+    """The failure that a script noted as "times:at:until:reason" or "...:reason.cause"."""
     try:
-        times, at, until, reason = field.decode("ascii").split(":")
-        return SummaryFailure(reason, int(times), from_ms(int(at)), from_ms(int(until)))
+        times, at, until, why = field.decode("ascii").split(":")
+        reason, _, kind = why.partition(".")
+        ended, again = from_ms(int(at)), from_ms(int(until))
+        return SummaryFailure(reason, int(times), ended, again, kind or None)
     except ValueError:
         return None
 

@@ -95,6 +95,23 @@ def test_equal_counters_share_their_counts() -> None:
     assert counter.asked == ["method", "wrapped"]
 
 
+class Named(TokenCounter):
+    """A counter that is equal to every other of its kind."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Named)
+
+    def __hash__(self) -> int:
+        return 1
+
+
+def test_counters_that_are_equal_may_differ_in_the_cost_of_a_block() -> None:
+    """It belongs to what is remembered."""
+    image = read(write(Message.user([{"type": "image", "url": "u"}])))
+    for block in (1, 2):
+        assert Costs(Named(len, block_tokens=block)).of(image) == block + 4
+
+
 class Unhashable(Counted):
     """A counter that cannot be the key of a dict."""
 

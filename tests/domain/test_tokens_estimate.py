@@ -91,6 +91,27 @@ def test_short_texts_together_are_within_the_bounds(name: str) -> None:
     assert LOWEST <= sum(map(estimate, short)) / sum(map(real, short)) <= HIGHEST
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        "onceuponatimeinalandfarfaraway",
+        "tererinantesonderonatineres",
+        "restaurantandhotelreservation",
+        "averylongidentifierwithoutanyseparator",
+    ],
+)
+def test_words_that_were_written_as_one_are_more_than_one(word: str) -> None:
+    """However frequent the pairs of their letters are."""
+    assert real(word) <= estimate(word) <= 2.5 * real(word)
+
+
+def test_a_part_of_a_token_is_one_more() -> None:
+    """Rounded down, one word in six would count too little."""
+    words = {word for name in ("english", "manual", "french") for word in TEXTS[name].split()}
+    too_little = sum(estimate(word) < real(word) for word in words)
+    assert too_little < 0.02 * len(words)
+
+
 def test_an_empty_text_has_none_and_any_other_has_some() -> None:
     """Also for a single space, mark or half of a surrogate pair."""
     assert estimate("") == 0
@@ -149,9 +170,24 @@ def test_no_text_is_refused(text: str) -> None:
     assert estimate(text) <= 5 * len(text)
 
 
-@pytest.mark.parametrize(
-    "unit", ["a", "er", "ha", " ", "\n", "-", "Ab", "the ", "是", "ы", "\u0301"]
-)
+REPEATED = [
+    "a",
+    "er",
+    "ha",
+    " ",
+    "\n",
+    "-",
+    "Ab",
+    "the ",
+    "是",
+    "ы",
+    "\u0301",
+    "\u2029",
+    "🧩piece ",
+]
+
+
+@pytest.mark.parametrize("unit", REPEATED)
 def test_a_text_that_repeats_itself_grows_with_its_length(unit: str) -> None:
     """Pairs that are frequent in words do not make a word of a thousand letters cheap."""
     text = unit * 1500

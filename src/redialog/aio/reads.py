@@ -78,7 +78,9 @@ class AsyncSessionReads:
         wanted = Wanted(window_turns, max_tokens, reserve, system, summarizer, counter)
         made = await self._flow(compaction.context(self._plan, wanted))
         if made.behind is not None:
-            callbacks.abegin((self._transport.address, self._plan.keys.log), made.behind, self._transport)
+            callbacks.abegin(
+                (self._transport.address, self._plan.keys.log), made.behind, self._transport
+            )
         return made.context
 
     async def compact(

@@ -177,7 +177,8 @@ def give_up(write: Write, reason: str) -> Op[None]:
 
     Args:
         write: as for `plan`.
-        reason: as `SummaryError.reason`; empty where it did not fail.
+        reason: as `SummaryError.reason`, with the class of its cause after a dot; empty where it
+            did not fail.
 
     Cost: 1 round trip.
     """

@@ -65,7 +65,7 @@ while base and base.covers >= last do
   number = number - 1
   base = number > 0 and summary(meta, ids[number], shift, spare)
 end
-if not base or base.gone or drop then
+if not base or base.gone then
   spare = math.max(spare, math.min(ARGV[8], first - 1))
 end
 if number < #ids then

@@ -127,7 +127,8 @@ class SessionReads:
             reserve: tokens of ``max_tokens`` that are left free, for the answer.
             system: a system message for this call; it is counted and not stored.
             summarizer: folds what is older into a summary that is kept in Redis; a function, or a
-                `RollingSummary`, which says when.
+                `RollingSummary`, which says when. What the limits leave out is folded, too, sooner
+                than its trigger says.
             counter: counts the tokens of a text; None for the built-in estimate.
 
         Returns:
@@ -146,7 +147,9 @@ class SessionReads:
         wanted = Wanted(window_turns, max_tokens, reserve, system, summarizer, counter)
         made = self._flow(compaction.context(self._plan, wanted))
         if made.behind is not None:
-            callbacks.begin((self._transport.address, self._plan.keys.log), made.behind, self._transport)
+            callbacks.begin(
+                (self._transport.address, self._plan.keys.log), made.behind, self._transport
+            )
         return made.context
 
     def compact(
@@ -163,10 +166,11 @@ class SessionReads:
 
         Raises:
             SummaryError: the summariser failed; what was folded before that stays folded.
+            Conflict: the messages were changed again and again while they were summarised.
             ConfigurationError: an argument is not usable.
 
         Cost: 1 round trip where there is nothing to fold; else 3 for each call of the summariser,
-        which gets as many tokens at once as trigger a fold, and 2 more.
+        which gets up to 8,000 tokens at once, and 2 more.
         """
         return self._flow(compaction.compact(self._plan, summarizer, counter))
 

@@ -193,7 +193,7 @@ class Rolling(msgspec.Struct, frozen=True):
             below = self.kept[number - 1] if number else None
             below = below if below is not None and below.readable else None
         spare = 0 if base is None else self.spare
-        if below is None or below.place is None or drop:
+        if below is None or below.place is None:
             first = plan.first + plan.shift - self.shift
             spare = max(spare, min(plan.spare, first - 1))
         kept = (*self.kept[:number], new)[-most:]
