@@ -101,7 +101,7 @@ def _cost(piece: str) -> int:
 def _least(word: str) -> int:
     """What a word costs at least, however frequent its pairs: for words that no language has."""
     length = len(word)
-    least = max(_UNIT, (length - 10) * 9)
+    least = max(_UNIT, (length - 9) * 10)
     if length >= 6 and 3 * len(set(word)) <= length:
         least = max(least, length * (10 if word.isascii() else 20))
     return least

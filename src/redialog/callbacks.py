@@ -11,7 +11,8 @@ yields operations and is sent their results, and yields an `Ask` and is sent the
     run_flow(folded(log, summarizer), transport)            # blocking
     await arun_flow(folded(log, summarizer), transport)     # asyncio
 
-What an operation raises, and the `SummaryError` of an `Ask`, is thrown in at the yield.
+What an operation raises, and the `SummaryError` of an `Ask`, is thrown in at the yield. So is an
+interrupt or a cancellation: a flow gives back what it holds, and lets it pass.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def run_flow(flow: Flow[T], transport: Transport) -> T:
         What the flow returns.
 
     Raises:
-        RedialogError: as the flow says. An interrupt passes through, and closes the flow.
+        RedialogError: as the flow says.
     """
     try:
         step = next(flow)
@@ -65,14 +66,11 @@ def run_flow(flow: Flow[T], transport: Transport) -> T:
             try:
                 result = answer(step) if isinstance(step, Ask) else drive.run(step, transport)
             except BaseException as error:
-                # An interrupt, too: a flow gives back what it holds, and lets it pass.
                 step = flow.throw(error)
             else:
                 step = flow.send(result)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]
-    finally:
-        flow.close()
 
 
 async def arun_flow(flow: Flow[T], transport: AsyncTransport) -> T:
@@ -91,8 +89,6 @@ async def arun_flow(flow: Flow[T], transport: AsyncTransport) -> T:
                 step = flow.send(result)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]
-    finally:
-        flow.close()
 
 
 class _Run:

@@ -182,10 +182,12 @@ def _folded(
 
 def _why(error: BaseException) -> str:
     """What is noted of a failure: nothing, where the caller was interrupted."""
-    if not isinstance(error, SummaryError):
+    if not isinstance(error, Exception):
         return ""
-    kind = type(error.__cause__).__name__ if error.__cause__ is not None else ""
-    return f"{error.reason}.{kind[:60]}" if kind.isascii() and kind else error.reason
+    reason = error.reason if isinstance(error, SummaryError) else "failed"
+    cause = error.__cause__ if isinstance(error, SummaryError) else error
+    kind = "" if cause is None else type(cause).__name__[:60]
+    return f"{reason}.{kind}" if kind.isascii() and kind.isidentifier() else reason
 
 
 def _system(value: Content | Message | None) -> Message | None:

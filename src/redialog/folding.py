@@ -22,6 +22,9 @@ MAX_TOKENS, MAX_BYTES = 8_000, 4 << 20
 """A summariser gets no more than that at once, or than triggers a fold, but always a whole turn: a
 long history that no summary covers yet takes few calls, and fits into every model."""
 
+_FAR = 8
+"""How many times the trigger is looked back for something to fold."""
+
 UNSEEN = ("damaged", "remove")
 """What a summariser does not get to see."""
 
@@ -56,13 +59,14 @@ def due(view: View, policy: RollingSummary, costs: Costs, over: int) -> int | No
     # Turns after a cut: as many as there are starts of turns from it on.
     starts = groups.turn_starts(raw, begins=whole)
     last = starts[-policy.keep_turns] if len(starts) >= policy.keep_turns else 0
-    last = min(last, _settled(raw, starts))
     kept = [cut for cut in groups.cuts(raw, begins=whole) if 0 < cut <= last]
     half = policy.trigger_tokens // 2
     fitting = [cut for cut in kept if left[cut] <= half] or kept[-1:]
     worth = [cut for cut in fitting if left[0] - left[cut] >= least(policy)]
     if not worth or (not whole and worth[0] != fitting[0]):
-        return 0 if whole else None
+        # Turns that are so long are not folded before newer ones follow, so reading on for what
+        # stands before them would have to be done each time.
+        return 0 if whole or left[0] > _FAR * policy.trigger_tokens else None
     return offset + first + worth[0]
 
 
@@ -93,7 +97,7 @@ def part(
     """
     last = most - 1
     if len(messages) < most:
-        last = min(last, _settled(messages, groups.turn_starts(messages)))
+        last = min(last, _settled(messages))
     cuts = {cut for cut in groups.cuts(messages) if 0 < cut <= last}
     tokens, size, chosen, enough = 0, 0, 0, least(policy)
     limit = max(policy.trigger_tokens, MAX_TOKENS)
@@ -107,13 +111,9 @@ def part(
     return most if len(messages) >= most else None
 
 
-def _settled(messages: Sequence[Message], starts: Sequence[int]) -> int:
-    """Up to which index no call waits for a result that may come after the messages.
-
-    Args:
-        messages: a part of a conversation.
-        starts: where its turns start.
-    """
+def _settled(messages: Sequence[Message]) -> int:
+    """Up to which index no call waits for a result that may come after the messages."""
+    starts = groups.turn_starts(messages)
     belongs = groups.units(messages, begins=False)
     for index, message in enumerate(messages):
         if message.tool_calls and belongs[index] == groups.OUT:

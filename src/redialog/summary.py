@@ -155,7 +155,8 @@ class RollingSummary:
         if not isinstance(own, str) or not own:
             kind = type(self.summarizer).__name__
             own = getattr(self.summarizer, "__name__", kind)
-        return str(own)[:100]
+        # Lone surrogates cannot be stored.
+        return str(own)[:100].encode(errors="replace").decode()
 
 
 MAX_TIMEOUT_S = 3600

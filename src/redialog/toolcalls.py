@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import msgspec
@@ -80,9 +81,17 @@ class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):
             inner = {"name": self.name, "input": self.args.get("input", "")}
             return head | dict(self.extra) | {"custom": inner}
         args = self.args
-        text = args if isinstance(args, str) else msgspec.json.encode(args).decode()
+        text = args if isinstance(args, str) else _json_text(args)
         function = {"name": self.name, "arguments": text}
         return head | {"type": "function", "function": function} | dict(self.extra)
+
+
+def _json_text(value: object) -> str:
+    try:
+        return msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:
+        # Half of an emoji, which a writer has cut: as an escape it can be sent.
+        return json.dumps(value, separators=(",", ":"))
 
 
 def text_or_none(value: object, where: str) -> str | None:

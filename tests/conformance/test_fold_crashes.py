@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from redialog import ChatMemory, Message, Session, SummaryError, scripts
-from redialog.testing.conformance._folding import Notes, compact, policy, said, shown
+from redialog.testing.conformance._folding import Notes, compact, compact_parts, policy, said, shown
 from redialog.testing.conformance._tools import LAYOUTS, expire_now, keys_of, texts
 from tests.conformance.dying import dies_at
 from tests.support.servers import Server
@@ -51,7 +51,7 @@ def test_a_fold_is_whole_or_not_there(
     """Killed before any of its round trips; a lease that is left keeps others out, and expires."""
 
     def fold(memory: ChatMemory) -> object:
-        return compact(memory.session("s"), retention=retention)
+        return compact_parts(memory.session("s"), retention=retention)
 
     keys = keys_of("s", prefix=prefix)
     outcomes: list[tuple[tuple[int, ...], bool]] = []
@@ -68,11 +68,11 @@ def test_a_fold_is_whole_or_not_there(
             notes = Notes()
             if held:
                 assert 30_000 < raw.pttl(keys.lease) <= 40_000
-                assert compact(chat, notes, retention=retention) is None
+                assert compact_parts(chat, notes, retention=retention) is None
                 assert notes.given == []
                 expire_now(raw, keys.lease)
-            compact(chat, notes, retention=retention)
-            assert folded(chat, retention) == [32, 20, 10]
+            compact_parts(chat, notes, retention=retention)
+            assert folded(chat, retention) == [32, 30, 20, 10]
             # What was kept before the crash was not folded a second time.
             start = str(max(before, default=0) + 1)
             assert [given.split()[0] for _, given in notes.given[:1]] == (
@@ -80,12 +80,12 @@ def test_a_fold_is_whole_or_not_there(
             )
             assert raw.exists(keys.lease) == 0
             assert chat.info().summary_failure is None
-    # Of three summaries each is looked for, its messages are read, the lease is taken, it is kept.
-    kept = [(), (10,), (20, 10), (32, 20, 10)]
+    # Of four summaries each is looked for, its messages are read, the lease is taken, it is kept.
+    kept = [(), (10,), (20, 10), (30, 20, 10), (32, 30, 20, 10)]
     assert [one for one, _ in outcomes] == sorted((one for one, _ in outcomes), key=len)
     assert {one for one, _ in outcomes} == set(kept)
-    assert [held for _, held in outcomes].count(True) == 3
-    assert outcomes[-1] == (kept[3], False)
+    assert [held for _, held in outcomes].count(True) == 4
+    assert outcomes[-1] == (kept[4], False)
 
 
 @LAYOUTS

@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from redialog import ChatMemory, Message, Session, scripts
+from redialog.effect import Batch, Replies, Transport
 from redialog.testing.conformance._folding import Notes, compact, covered, policy, said, shown
 from redialog.testing.conformance._tools import LAYOUTS, expire_now, keys_of, texts
 from redialog.testing.conformance.summaries import begun
@@ -201,6 +202,38 @@ def test_a_step_whose_answer_is_lost_is_done_once(
         assert len(notes.given) == 1
         assert proxy.connections == 2
         assert raw.exists(keys_of("s").lease) == 0
+
+
+def test_a_look_is_one_round_trip_whatever_the_length(server: Server) -> None:
+    """Also where one message more is there than is read at once."""
+    with ChatMemory.from_url(server.url) as memory:
+        chat, counted = memory.session("s"), _Counting(memory._transport)
+        memory._transport = chat._transport = counted
+        for count in range(1, 120):
+            chat.append(*said(count, count))
+            for turns in (1, 2, 10, 48):
+                before = counted.trips
+                found = shown(chat, window_turns=turns)
+                assert found == texts(chat.window(turns=turns)) or count < 2
+                assert counted.trips == before + 2, count
+
+
+class _Counting:
+    """A transport that counts round trips."""
+
+    def __init__(self, inner: Transport) -> None:
+        self.address = inner.address
+        self.trips = 0
+        self._inner = inner
+
+    def execute(self, batch: Batch) -> Replies:
+        """Sends it."""
+        self.trips += 1
+        return self._inner.execute(batch)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._inner.close()
 
 
 def test_a_lease_that_was_taken_by_a_lost_request_is_ones_own(

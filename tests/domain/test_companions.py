@@ -46,7 +46,8 @@ def test_companions_of_foreign_keys_lie_in_their_slot_and_never_meet() -> None:
         keys = layout.session(log.decode())
         assert keys.log == log
         assert keys.meta.startswith(b"redialog:meta" + companion_form(log.decode()))
-        named = {"meta": keys.meta, **{token: keys.op(token) for token in TOKENS}}
+        named = {"meta": keys.meta, "lease": keys.lease}
+        named |= {token: keys.op(token) for token in TOKENS}
         named |= {f"stage of {token}": keys.stage(token) for token in TOKENS}
         for kind, key in [("log", log), *named.items()]:
             assert slot(key) == slot(log), log

@@ -35,8 +35,8 @@ TOKENS = ("t0123456789abcdef0123456789ab", "k0123")
 
 def all_keys(keys: SessionKeys) -> list[bytes]:
     """Every key of a session, but for the user's catalogue where the handle names none."""
-    named = [keys.log, keys.meta, keys.sessions, *map(keys.op, TOKENS), *map(keys.stage, TOKENS)]
-    named.append(keys.of_user(b"u}{"))
+    named = [keys.log, keys.meta, keys.lease, keys.sessions, keys.of_user(b"u}{")]
+    named += [*map(keys.op, TOKENS), *map(keys.stage, TOKENS)]
     return named if keys.user is None else [*named, keys.user]
 
 
@@ -86,6 +86,7 @@ def test_names_of_the_own_layout_never_change(
     root = b"redialog:" + tag
     assert keys.log == root + b":log:" + name
     assert keys.meta == root + b":meta:" + name
+    assert keys.lease == root + b":lease:" + name
     assert keys.op("t1") == root + b":op:t1"
     assert keys.stage("t1.d") == root + b":stage:t1.d"
     assert keys.sessions == root + b":sessions"
@@ -115,6 +116,7 @@ def test_names_of_the_shared_layout_never_change(
     tail = b":w:{" + log + b"}" if tail is None else tail
     assert keys.log == log
     assert keys.meta == b"redialog:meta" + tail
+    assert keys.lease == b"redialog:lease" + tail
     assert keys.op("t1") == b"redialog:op:t1" + tail
     assert keys.stage("t1") == b"redialog:stage:t1" + tail
     assert not keys.together
@@ -164,6 +166,7 @@ def test_different_sessions_have_different_keys(
     first, second = (OwnLayout(ns).session(sid, uid) for ns, uid, sid in (one, other))
     same_session = (one[0], one[2]) == (other[0], other[2])
     assert (first.log == second.log) == (first.meta == second.meta) == same_session
+    assert (first.lease == second.lease) == same_session
     same_namespace = one[0] == other[0]
     assert (first.sessions == second.sessions) == (
         same_namespace and bucket(one[2].encode()) == bucket(other[2].encode())
@@ -172,6 +175,7 @@ def test_different_sessions_have_different_keys(
     roles: list[set[bytes | None]] = [
         {k.log for k in (first, second)},
         {k.meta for k in (first, second)},
+        {k.lease for k in (first, second)},
     ]
     roles += [{first.sessions, second.sessions}, {first.user, second.user}]
     roles += [{k.op(t) for k in (first, second) for t in TOKENS}]

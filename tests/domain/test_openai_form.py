@@ -133,3 +133,10 @@ def test_a_free_role_is_sent_as_the_core_one() -> None:
     """OpenAI knows no free roles, so a foreign one goes out as the role that it was taken for."""
     message = read({"type": "chat", "data": {"content": "x", "role": "critic"}})
     assert message.to_openai() == {"role": "user", "content": "x"}
+
+
+def test_half_of_an_emoji_in_the_arguments_of_a_call_can_be_sent() -> None:
+    """A writer has cut it; as an escape it is JSON that every provider reads."""
+    call = ToolCall("f", {"text": "\ud83d", "n": 1}, "c1")
+    function = call.to_openai()["function"]
+    assert function == {"name": "f", "arguments": '{"text":"\\ud83d","n":1}'}

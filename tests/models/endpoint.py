@@ -22,6 +22,7 @@ class Endpoint:
         steps: of the answer.
         status: 200, or an error that is answered instead.
         error: its body.
+        ended: why the answer ends; None where it says nothing of that.
 
     Attributes:
         requests: the bodies that came in.
@@ -35,11 +36,13 @@ class Endpoint:
         *,
         status: int = 200,
         error: Mapping[str, Any] | None = None,
+        ended: str | None = "stop",
     ) -> None:
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.arrived = threading.Event()
         self.steps, self.status, self.error = steps, status, error or {}
+        self.ended = ended
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -98,15 +101,16 @@ class Endpoint:
             made = chunk(step) if isinstance(step, str) else step
             handler.wfile.write(f"data: {json.dumps(made)}\n\n".encode())
             handler.wfile.flush()
-        handler.wfile.write(b"data: [DONE]\n\n")
+        last = json.dumps(chunk(None, self.ended))
+        handler.wfile.write(f"data: {last}\n\ndata: [DONE]\n\n".encode())
 
 
-def chunk(content: str | None) -> dict[str, Any]:
+def chunk(content: str | None, ended: str | None = None) -> dict[str, Any]:
     """A chunk of an answer."""
     return {
         "id": "c",
         "object": "chat.completion.chunk",
         "created": 1,
         "model": "m",
-        "choices": [{"index": 0, "delta": {"content": content}, "finish_reason": None}],
+        "choices": [{"index": 0, "delta": {"content": content}, "finish_reason": ended}],
     }

@@ -121,39 +121,52 @@ def test_what_a_flow_raises_is_raised(driver: Driver) -> None:
     assert seen == ["closed"]
 
 
-@pytest.mark.parametrize(
-    ("driver", "error"),
-    [
-        (blocking, KeyboardInterrupt()),
-        (blocking, SystemExit(3)),
-        (awaiting, asyncio.CancelledError()),
-    ],
-)
-def test_an_interrupt_passes_through(driver: Driver, error: BaseException) -> None:
-    """It is no failure of the operation, so that the flow has no say; it is closed at once."""
+def holding(seen: list[str]) -> Flow[None]:
+    """A flow that gives back what it holds, with one more operation, however it ends."""
+    try:
+        yield once(READ)
+    except BaseException as error:
+        seen.append(type(error).__name__)
+        yield once(WRITE)
+        seen.append("given back")
+        raise
+
+
+INTERRUPTS = [
+    (blocking, KeyboardInterrupt()),
+    (blocking, SystemExit(3)),
+    (awaiting, asyncio.CancelledError()),
+]
+
+
+@pytest.mark.parametrize(("driver", "error"), INTERRUPTS)
+def test_an_interrupt_is_thrown_in_and_passes_through(driver: Driver, error: BaseException) -> None:
+    """The flow gives back what it holds first."""
     seen: list[str] = []
+    with pytest.raises(type(error)) as caught:
+        driver(holding(seen), error, [1])
+    assert caught.value is error
+    assert seen == [type(error).__name__, "given back"]
 
-    def stubborn() -> Flow[str]:
-        try:
-            yield once(READ)
-        except BaseException:
-            return "caught"
-        finally:
-            seen.append("closed")
-        return "not thrown"
 
+@pytest.mark.parametrize(("driver", "error"), INTERRUPTS)
+def test_a_second_interrupt_ends_the_clean_up(driver: Driver, error: BaseException) -> None:
+    """Whoever insists is not kept."""
+    seen: list[str] = []
     with pytest.raises(type(error)):
-        driver(stubborn(), error)
-    assert seen == ["closed"]
+        driver(holding(seen), error, type(error)())
+    assert seen == [type(error).__name__]
 
 
 @pytest.mark.parametrize("step", ["operation", "ask"])
-def test_a_cancelled_flow_is_closed(step: str) -> None:
+def test_a_cancelled_flow_gives_back_what_it_holds(step: str) -> None:
     """At an operation and at an `Ask`, before the cancellation is through."""
-    seen: list[str] = []
+    seen: list[object] = []
 
     class Silent(AsyncScripted):
-        async def execute(self, batch: Batch) -> Replies:  # noqa: ARG002
+        async def execute(self, batch: Batch) -> Replies:
+            if batch is WRITE:
+                return await super().execute(batch)
             started.set()
             await asyncio.Event().wait()
             raise AssertionError("it went on")
@@ -169,16 +182,33 @@ def test_a_cancelled_flow_is_closed(step: str) -> None:
                 yield Ask(endless, None, SAID, PATIENCE_S)
             else:
                 yield once(READ)
-        finally:
-            seen.append("closed")
+        except asyncio.CancelledError:
+            seen.append((yield once(WRITE)))
+            raise
 
     async def main() -> None:
-        task = asyncio.ensure_future(arun_flow(flow(), Silent(Scripted())))
+        task = asyncio.ensure_future(arun_flow(flow(), Silent(Scripted([1]))))
         await asyncio.wait_for(started.wait(), PATIENCE_S)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert seen == ["closed"]
+        assert seen == [[1]]
 
     started = asyncio.Event()
     asyncio.run(main())
+
+
+def test_a_flow_that_is_dropped_is_closed() -> None:
+    """As by a loop that is closed over it: it cannot yield any more, and does not."""
+    seen: list[str] = []
+
+    def flow() -> Flow[None]:
+        try:
+            yield once(READ)
+        finally:
+            seen.append("closed")
+
+    dropped = arun_flow(flow(), AsyncScripted(Scripted([1])))
+    dropped.send(None)
+    dropped.close()
+    assert seen == ["closed"]

@@ -289,7 +289,7 @@ print("over", flush=True)
 def outcome(name: str, run: str, timeout: float = 0.05) -> tuple[str, str]:
     """What a program printed that ended by itself, and soon."""
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-c", PROGRAM.format(name=name, run=run, timeout=timeout)],
+        [sys.executable, "-W", "always", "-c", PROGRAM.format(name=name, run=run, timeout=timeout)],
         env={"PYTHONPATH": str(Path(redialog.__file__).parents[1])},
         capture_output=True,
         text=True,

@@ -10,6 +10,7 @@ from msgspec import structs
 from redialog import (
     Conflict,
     RollingSummary,
+    folding,
 )
 from redialog.effect import Batch
 from redialog.folding import Fold
@@ -98,10 +99,10 @@ def test_a_fold_continues_the_summary_that_stands() -> None:
     assert fold.tokens == 8 * 40 + 36
 
 
-def test_one_call_gets_as_many_turns_as_trigger_it() -> None:
-    """A long history goes part by part, each whole turns."""
-    fold = found(Session(conversation(40)))
-    assert (fold.first, fold.last) == (1, 10)
+def test_one_call_gets_no_more_than_a_model_takes() -> None:
+    """A long history goes part by part, each whole turns of at most 8,000 tokens."""
+    fold = found(Session(conversation(300)))
+    assert (fold.first, fold.last) == (1, folding.MAX_TOKENS // 40)
 
 
 def test_the_older_part_of_a_long_history_is_read_from_where_it_begins() -> None:

@@ -20,6 +20,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 import redialog
 from redialog import ConfigurationError, Message, SummaryError
 from redialog.callbacks import arun_flow
+from redialog.models import ModelError
 from redialog.summarizers import LangChainSummarizer
 from redialog.summarizers.record import NO_TEXT
 from tests.operations.flows import Driver, asking, blocking, both
@@ -202,3 +203,14 @@ def test_importing_the_summarisers_loads_no_library() -> None:
     )
     source = str(Path(redialog.__file__).parents[1])
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": source})
+
+
+@pytest.mark.parametrize(
+    "told", [{"finish_reason": "length"}, {"stop_reason": "max_tokens"}, {"done_reason": "length"}]
+)
+def test_an_answer_that_was_cut_off_is_none(told: dict[str, str]) -> None:
+    """What it would leave out would be forgotten."""
+    answer = AIMessage("Jim's locker code is 44", response_metadata=told)
+    model = FakeMessagesListChatModel(responses=[answer])
+    with pytest.raises(ModelError):
+        LangChainSummarizer(model)(None, SAID)

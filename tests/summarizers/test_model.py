@@ -156,3 +156,29 @@ def test_max_words_must_be_a_number_of_words(words: Any) -> None:
     """A whole number of at least 1."""
     with pytest.raises(ConfigurationError, match="max_words"):
         ModelSummarizer("m", api_key=KEY, max_words=words)
+
+
+def test_a_summary_that_was_cut_off_is_none() -> None:
+    """What it would leave out would be forgotten."""
+    cut = Endpoint(["Jim's locker code is 44"], ended="length")
+    with cut as endpoint, pytest.raises(ModelError, match="limit of tokens"):
+        summarizer_of(endpoint)(None, SAID)
+
+
+def test_an_answer_without_end_is_left() -> None:
+    """The request is closed as soon as there is far more than was asked for."""
+    left = threading.Event()
+
+    class Endless(list[str]):
+        """Says the same until nobody listens."""
+
+        def __iter__(self) -> Any:
+            try:
+                while not left.is_set():
+                    yield "and so on " * 1000
+            finally:
+                left.set()
+
+    with Endpoint(Endless()) as endpoint, pytest.raises(ModelError, match="far more than 20 words"):
+        summarizer_of(endpoint, max_words=20)(None, SAID)
+    assert left.wait(20)

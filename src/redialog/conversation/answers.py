@@ -34,12 +34,13 @@ from redialog.models import Model, ModelError
 OpenAI: TypeAlias = list[dict[str, object]]
 """Messages in the format of OpenAI's chat completions."""
 
-Answers: TypeAlias = Model | Callable[[OpenAI], str | Iterable[str]]
-"""Who answers, in a blocking conversation."""
+Said: TypeAlias = str | Iterable[str] | AsyncIterable[str]
 
-AsyncAnswers: TypeAlias = (
-    Answers | Callable[[OpenAI], Awaitable[str | AsyncIterable[str]] | AsyncIterable[str]]
-)
+# Not `OpenAI`: the types of messages that client libraries have are their own.
+Answers: TypeAlias = Model | Callable[[list[Any]], str | Iterable[str]]
+"""Who answers, in a blocking conversation; a function takes messages as in `OpenAI`."""
+
+AsyncAnswers: TypeAlias = Model | Callable[[list[Any]], Said | Awaitable[Said]]
 """Who answers, where there is an event loop."""
 
 AHEAD = 64

@@ -30,6 +30,12 @@ _REMEDIES = {
 }
 _CODE = re.compile(r"[a-z_]{1,40}")
 
+_WHOLE = ("stop", "tool_calls", "function_call")
+_CUTS = {
+    "length": "was cut off at the model's limit of tokens",
+    "content_filter": "was cut off by a content filter",
+}
+
 
 class OpenAIModel:
     """Streams the answers of one model.
@@ -72,6 +78,10 @@ class OpenAIModel:
             with closing(stream):
                 yield from _whole_characters(_contents(stream))
         # Older clients let errors of their HTTP library through, so that no list is complete.
+        except _CutOff as cut:
+            raise ModelError(
+                f"the answer of {self._host} {cut}; check the base URL and the model"
+            ) from None
         except Exception as error:
             raise self._failure(error) from error
 
@@ -104,13 +114,26 @@ def _host(base_url: str | None) -> str:
     return f"{parts.hostname}{port}"
 
 
+class _CutOff(Exception):
+    """The stream ended before the answer did."""
+
+
 def _contents(chunks: Iterable[Any]) -> Iterator[str]:
-    """The text in the chunks; some have no choices (usage), or no content (role, tool calls)."""
+    """The text in the chunks; some have no choices (usage), or no content (role, tool calls).
+
+    Raises:
+        _CutOff: half of an answer must not pass for one: a summary would stand for what it left
+            out.
+    """
+    ended: object = None
     for chunk in chunks:
         for choice in (chunk.choices or ())[:1]:
+            ended = choice.finish_reason or ended
             content = choice.delta.content if choice.delta is not None else None
             if content:
                 yield content
+    if ended not in _WHOLE:
+        raise _CutOff(_CUTS.get(str(ended), "is no whole stream of chat completions"))
 
 
 def _whole_characters(pieces: Iterable[str]) -> Iterator[str]:

@@ -57,6 +57,14 @@ if (base and base.id or '') ~= ARGV[4] or first <= spare or last >= redis.call('
   or digest(first, last) ~= ARGV[7] then
   return redis.error_reply('CHANGED')
 end
+local refused = forbidden({'HSET', meta, 'f', 'v'}, {'HDEL', meta, 'f'}, {'UNLINK', meta},
+  {'PEXPIRE', meta, 1}, {'PERSIST', meta}, {'DEL', lease})
+if not refused and drop then
+  refused = forbidden({'LTRIM', log, 0, 0}, {'RPUSH', log, 'e'})
+end
+if refused then
+  return refused
+end
 local holder = redis.call('GET', lease)
 
 redis.call('SET', op, id, 'PX', ARGV[1])

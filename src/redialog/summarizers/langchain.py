@@ -7,15 +7,23 @@ from typing import Any, Protocol
 
 from redialog.errors import ConfigurationError
 from redialog.messages import Message
+from redialog.models import ModelError
 from redialog.summarizers.prompt import Prompt, cleaned, prompt
 from redialog.summarizers.record import NO_TEXT, checked_words
 
 
 class Invocable(Protocol):
-    """What is asked of a model: LangChain's ``invoke``, or ``ainvoke`` where it has no other."""
+    """What is asked of a model: LangChain's ``invoke``."""
 
     def invoke(self, input: Any, /) -> Any:  # noqa: A002 - LangChain's name
         """Answers messages, given as pairs of role and text."""
+
+
+class AsyncInvocable(Protocol):
+    """What is asked of a model that has no other: LangChain's ``ainvoke``."""
+
+    async def ainvoke(self, input: Any, /) -> Any:  # noqa: A002 - LangChain's name
+        """As `Invocable.invoke`, awaited."""
 
 
 class LangChainSummarizer:
@@ -35,7 +43,7 @@ class LangChainSummarizer:
         ConfigurationError: it cannot be invoked, or ``max_words`` is no whole number of at least 1.
     """
 
-    def __init__(self, chat_model: Invocable, *, max_words: int = 200) -> None:
+    def __init__(self, chat_model: Invocable | AsyncInvocable, *, max_words: int = 200) -> None:
         self._max_words = checked_words(max_words)
         self._invoke: Any = getattr(chat_model, "invoke", None)
         self._ainvoke: Any = getattr(chat_model, "ainvoke", None)
@@ -72,12 +80,20 @@ class LangChainSummarizer:
         return f"{type(self).__name__}({self.name!r})"
 
 
+# Where the makers of models say why an answer ended, and what they call its limit of tokens.
+_ENDS = ("finish_reason", "stop_reason", "done_reason")
+_CUT = ("length", "max_tokens", "MAX_TOKENS")
+
+
 def _pairs(asked: Prompt) -> list[tuple[str, str]]:
     return [("system", asked.system), ("human", asked.request)]
 
 
 def _summary(answer: object) -> str:
     """The text of an answer: of a message, of its blocks, or the answer of a plain model."""
+    told = getattr(answer, "response_metadata", None)
+    if isinstance(told, Mapping) and any(told.get(name) in _CUT for name in _ENDS):
+        raise ModelError("the answer was cut off at the model's limit of tokens")
     content = getattr(answer, "content", answer)
     blocks = [content] if isinstance(content, str) else content
     if not isinstance(blocks, Sequence):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 
 from redialog import models
 from redialog.messages import Message
+from redialog.models import ModelError
 from redialog.summarizers.prompt import cleaned, prompt
 from redialog.summarizers.record import NO_TEXT, checked_words
+
+_MOST_CHARACTERS = 100
+"""Characters for each word that a model may send, its thoughts before the answer included."""
 
 
 class ModelSummarizer:
@@ -60,7 +65,20 @@ class ModelSummarizer:
         if asked is None:
             return previous or NO_TEXT
         sent = [Message.system(asked.system), Message.user(asked.request)]
-        return cleaned("".join(self._model.reply(sent)))
+        return cleaned("".join(self._bounded(self._model.reply(sent))))
+
+    def _bounded(self, pieces: Generator[str, None, None]) -> Iterator[str]:
+        """The pieces, as long as they are not far more than was asked for."""
+        left = self._max_words * _MOST_CHARACTERS
+        # Closing ends the request: nobody else would, and the answer may be endless.
+        with closing(pieces):
+            for piece in pieces:
+                left -= len(piece)
+                if left < 0:
+                    raise ModelError(
+                        f"the model {self.name!r} wrote far more than {self._max_words:,} words"
+                    )
+                yield piece
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"

@@ -61,7 +61,8 @@ Write the new notes now, by the rules of the system message, at most {max_words}
 _BREAKS = {ord(sign): f"\\u{ord(sign):04x}" for sign in "\x85\u2028\u2029"}
 
 # What models that think aloud put before their answer, where their server does not take it out.
-_THOUGHTS = re.compile(r"\A\s*<(think|thinking)>.*?</\1>", re.DOTALL)
+# Thoughts that do not end were cut off, and no answer follows.
+_THOUGHTS = re.compile(r"\A\s*<(think|thinking)>.*?(</\1>|\Z)", re.DOTALL)
 
 
 class Prompt(NamedTuple):

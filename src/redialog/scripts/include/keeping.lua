@@ -7,6 +7,16 @@ local function clock()
   return string.format('%d', time[1] * 1000 + (time[2] - time[2] % 1000) / 1000)
 end
 
+-- The error for a user who may not run one of these commands, known before the first change: a write
+-- that is refused in the middle would be left half done. nil where all are allowed.
+local function forbidden(...)
+  for _, command in ipairs({...}) do
+    if not redis.acl_check_cmd(unpack(command)) then
+      return redis.error_reply('NOPERM ' .. command[1])
+    end
+  end
+end
+
 -- Anchors the companions in the log as it is now and sets some of their fields; stale ones go
 -- first, and those that hold nothing more. Returns whether there are companions then.
 local function keep(log, meta, kept, stale, fields)

@@ -29,6 +29,11 @@ local function land(sessions, user, adding, push, fields)
   if cut and not fits(log, before, cut, ARGV[8], adding) then
     return refused({2, tostring(before), oldest(log, adding)})
   end
+  local denied = cut and cut.drop and forbidden({'LTRIM', log, 0, 0}, {'RPUSH', log, 'e'},
+    {'HSET', meta, 'f', 'v'})
+  if denied then
+    return refused(denied)
+  end
 
   local added, now = 0, sessions and clock()
   if sessions then
