@@ -50,6 +50,8 @@ BLOCK_TOKENS = 1000
 
 # Of every message, for its role and what separates it from the next.
 _MESSAGE_TOKENS = 4
+# Nothing has so many.
+_MOST = 1 << 53
 # Counts are remembered for so many counters, and so many messages of each; up to twice of both.
 _COUNTERS = 16
 _MESSAGES = 16_384
@@ -139,12 +141,14 @@ class Costs:
             found: object = self._counter(text)
         except Exception as error:
             raise CounterError(f"the token counter raised {type(error).__name__}") from error
-        if type(found) is int and found >= 0:
+        if type(found) is int and 0 <= found < _MOST:
             return found
         if isinstance(found, CoroutineType):
             found.close()
         what = (
-            "a negative number" if type(found) is int else f"a value of type {type(found).__name__}"
+            "a number out of range"
+            if type(found) is int
+            else f"a value of type {type(found).__name__}"
         )
         raise CounterError(
             f"the token counter returned {what}; it must return a whole number of at least 0"
@@ -173,6 +177,9 @@ class Costs:
             cost += self.text(_json([call.to_openai() for call in message.tool_calls]))
         if not isinstance(message.content, str):
             cost += sum(map(self._block, message.content))
+        if message._openai:
+            # Such as a refusal: fields that go out with the message.
+            cost += self.text(_json(dict(message._openai)))
         return cost
 
     def _block(self, block: Mapping[str, object]) -> int:

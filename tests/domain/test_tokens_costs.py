@@ -92,6 +92,8 @@ def test_arguments_that_cannot_be_sent_are_counted_as_well() -> None:
     """Half of a surrogate pair is refused when it is stored, not when it is counted."""
     call = ToolCall("search", {"query": "\ud83d"}, "call_1")
     assert LENGTH.of(Message.assistant("", tool_calls=[call])) > len("search") + len("query")
+    assert LENGTH.of(Message.assistant("", tool_calls=[ToolCall("\ud83d")])) > len("arguments")
+    assert LENGTH.of(Message.assistant([{"type": "tool_use", "name": "\ud83d"}])) > len("tool_use")
     assert Costs().of(Message.user("\ud83d")) > 4
 
 
@@ -267,3 +269,12 @@ def test_the_cost_of_any_message_follows_the_rule(
     written = len(calls_json(message)) if calls else 0
     expected = len(message.text) + written + len(name or "") + images * block + 4
     assert Costs(TokenCounter(len, block_tokens=block)).of(message) == expected
+
+
+def test_what_goes_out_with_a_message_is_counted() -> None:
+    """A refusal is no content, and is sent all the same."""
+    refusal = "I can not do that. " * 100
+    given = {"role": "assistant", "content": None, "refusal": refusal}
+    message = Message.from_openai(given)
+    assert message.to_openai()["refusal"] == refusal
+    assert Costs(len).of(message) >= len(refusal) + 4

@@ -120,10 +120,11 @@ class Real:
         """Time passes."""
         self.raw.eval(PASSES, 0, str(ms))
 
-    def stored(self) -> dict[bytes, Stored]:
-        """All that lies there."""
+    def stored(self, ms: int = 0) -> dict[bytes, Stored]:
+        """All that lies there; then so much time passes."""
         found: dict[bytes, Stored] = {}
-        reply: Any = self.raw.eval(DUMP, 0)
+        both = self.raw.pipeline(transaction=False).eval(DUMP, 0).eval(PASSES, 0, str(ms))
+        reply: Any = both.execute()[0]
         for key, kind, left, flat in reply:
             content = flat
             if kind in (b"hash", b"zset"):

@@ -175,7 +175,6 @@ def test_importing_the_models_loads_no_client() -> None:
 )
 def test_half_of_an_answer_does_not_pass_for_one(ended: str | None, said: str) -> None:
     """Its pieces come, and then the error; also where the stream just stops."""
-    pieces: list[str] = []
     with Endpoint(["Your code", " is 44"], ended=ended) as endpoint:
         answer = OpenAIModel("m", base_url=endpoint.url, api_key=KEY).reply([Message.user("Hi")])
         assert [next(answer), next(answer)] == ["Your code", " is 44"]

@@ -1,23 +1,23 @@
-"""Summarisers that take too long, or for ever: left in time, and never waited for afterwards."""
+"""Summarisers that take too long, or for ever, are left in time.
+
+That nothing waits for them afterwards, either, is in `test_callbacks_exit`.
+"""
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import gc
-import os
-import signal
-import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import redialog
 from redialog import SummaryError
 from redialog import asking as asking_module
 from redialog.callbacks import Ask, arun_flow
@@ -211,11 +211,16 @@ def test_a_cancelled_caller_lets_the_summariser_clear_up() -> None:
 
 
 def test_an_interrupt_leaves_the_summariser(blocked: Blocked) -> None:
-    """Ctrl-C ends the wait of a blocking caller at once."""
+    """Ctrl-C ends the wait of a blocking caller soon, even where it wakes another thread."""
+
+    def waits() -> bool:
+        frame = sys._current_frames()[threading.main_thread().ident or 0]
+        names = [summary.name for summary in traceback.extract_stack(frame)]
+        return names[-3:] == ["answer", "wait", "wait"]
 
     def interrupt() -> None:
-        blocked.entered.wait(PATIENCE_S)
-        os.kill(os.getpid(), signal.SIGINT)
+        wait_until(waits, what="the caller waits")
+        _thread.interrupt_main()
 
     thread = threading.Thread(target=interrupt)
     thread.start()
@@ -225,6 +230,20 @@ def test_an_interrupt_leaves_the_summariser(blocked: Blocked) -> None:
     assert time.monotonic() - started < PATIENCE_S / 2
     assert not blocked.left.is_set()
     thread.join()
+
+
+def test_a_call_that_is_over_is_not_counted() -> None:
+    """Nor is one that was never begun; what is counted for ever would stop all others."""
+    over, unbegun = (
+        asking_module._Call(Ask(lambda *_: "x", None, (), 1.0), lambda: None, awaits=True)
+        for _ in range(2)
+    )
+    # Its thread may live a little longer than the call.
+    over._thread = threading.current_thread()
+    over._run()
+    over.leave()
+    unbegun.leave()
+    assert not asking_module._left.calls & {over, unbegun}
 
 
 @both
@@ -242,83 +261,3 @@ def test_calls_that_never_end_are_limited(
     blocked.released.set()
     settle()
     assert driver(asking(lambda *_: "again")) == "again"
-
-
-PROGRAM = """
-import asyncio, sys, threading
-from redialog import Message, SummaryError
-from redialog.callbacks import *
-from redialog.callbacks import Ask
-
-def blocked(*_):
-    threading.Event().wait()
-
-async def pending(*_):
-    await asyncio.Event().wait()
-
-async def stubborn(*_):
-    while True:
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            pass
-
-def flow():
-    try:
-        yield Ask({name}, None, [Message.user("x")], {timeout})
-    except SummaryError as error:
-        print(error.reason, flush=True)
-
-async def main():
-    await arun_flow(flow(), None)
-
-async def ends_meanwhile():
-    task = asyncio.ensure_future(main())
-    for _ in range(9):
-        await asyncio.sleep(0)
-
-async def behind():
-    print(abegin("key", flow(), None), flush=True)
-    await asyncio.sleep(0)
-
-{run}
-print("over", flush=True)
-"""
-
-
-def outcome(name: str, run: str, timeout: float = 0.05) -> tuple[str, str]:
-    """What a program printed that ended by itself, and soon."""
-    done = subprocess.run(
-        [sys.executable, "-W", "always", "-c", PROGRAM.format(name=name, run=run, timeout=timeout)],
-        env={"PYTHONPATH": str(Path(redialog.__file__).parents[1])},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=True,
-    )
-    return done.stdout, done.stderr
-
-
-each_endless = pytest.mark.parametrize("name", ["blocked", "pending", "stubborn"])
-
-
-@each_endless
-@pytest.mark.parametrize("run", ["run_flow(flow(), None)", "asyncio.run(main())"])
-def test_an_endless_summariser_never_keeps_a_process_from_its_end(name: str, run: str) -> None:
-    """The flow goes on in time, the loop is closed, the interpreter ends, and nothing is said."""
-    assert outcome(name, run) == ("timeout\nover\n", "")
-
-
-@each_endless
-@pytest.mark.parametrize(
-    ("run", "printed"),
-    [
-        ("asyncio.run(ends_meanwhile())", "over\n"),
-        ("asyncio.run(behind())", "True\nover\n"),
-        ("print(begin('key', flow(), None), flush=True)", "True\nover\n"),
-    ],
-    ids=["cancelled", "background task", "background thread"],
-)
-def test_nor_does_one_that_is_still_asked(name: str, run: str, printed: str) -> None:
-    """The end of a loop cancels the flow, that of the interpreter leaves it."""
-    assert outcome(name, run, timeout=3600) == (printed, "")
