@@ -145,11 +145,8 @@ class Costs:
             return found
         if isinstance(found, CoroutineType):
             found.close()
-        what = (
-            "a number out of range"
-            if type(found) is int
-            else f"a value of type {type(found).__name__}"
-        )
+        kind = type(found).__name__
+        what = "a number out of range" if kind == "int" else f"a value of type {kind}"
         raise CounterError(
             f"the token counter returned {what}; it must return a whole number of at least 0"
         )
