@@ -18,6 +18,11 @@ MAX_DEPTH = 200
 _MAX_INT = 1 << 1024
 
 
+def whole_text(text: str) -> str:
+    """The text with lone surrogates replaced, which can be neither stored nor sent."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def json_value(value: object, where: str, depth: int = 0) -> object:
     """A copy of ``value`` in JSON's own types, which reads back equal to it.
 

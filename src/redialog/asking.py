@@ -22,6 +22,7 @@ from typing import Any
 
 import msgspec
 
+from redialog._json import whole_text
 from redialog.errors import SummaryError
 from redialog.messages import Message
 from redialog.summary import Summarizer
@@ -66,8 +67,7 @@ class _Outcome(msgspec.Struct, frozen=True):
         text = str.__str__(self.value) if isinstance(self.value, str) else ""
         if not text.strip():
             raise SummaryError(reason="empty")
-        # Lone surrogates can be neither stored nor sent.
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return whole_text(text)
 
     def discard(self) -> None:
         """Closes a coroutine that nobody has begun, which would be complained of."""

@@ -80,13 +80,13 @@ def compact(
     folded = yield from _folded(plan, policy, costs, manual=True, calls=None)
     if not folded:
         return None
-    found = yield fold_ops.summaries(plan.fresh_write())
+    found = yield fold_ops.summaries(plan.keys)
     return found[0] if found else None
 
 
 def summaries(plan: SessionPlan) -> Op[list[Summary]]:
     """What `Session.summaries` asks for."""
-    return plan.reading(fold_ops.summaries(plan.fresh_write()))
+    return plan.reading(fold_ops.summaries(plan.keys))
 
 
 def latest(plan: SessionPlan) -> Op[Summary | None]:

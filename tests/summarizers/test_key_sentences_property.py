@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redialog import Message
+from redialog._json import whole_text
 from redialog.folding import accepted
 from redialog.summarizers import KeySentences
-from redialog.summarizers.record import plain
 from redialog.summary import RollingSummary
 from redialog.tokens import Costs
 
@@ -60,7 +60,7 @@ def test_it_is_never_longer_than_it_may_be(
 def test_a_fold_accepts_it(previous: str | None, said: list[Message], most: int) -> None:
     """It is some text, shorter than what it is made of, and within the limit of its tokens."""
     said.append(Message.user("So it is."))
-    previous = None if previous is None else plain(previous)
+    previous = None if previous is None else whole_text(previous)
     got = KeySentences(max_words=most)(previous, said)
     policy = RollingSummary(KeySentences(), summary_max_tokens=most * 5 // 2)
     assert accepted(got, given_tokens(previous, said), policy, COSTS) > 0
@@ -86,11 +86,11 @@ def test_each_word_is_of_who_is_said_to_have_said_it(
 
     Or of the previous summary. A single line that had to be cut has no label.
     """
-    before = "".join(plain(previous or "").split())
+    before = "".join(whole_text(previous or "").split())
     of = dict.fromkeys((*ROLES, ""), before)
     for message in said:
         for role in (message.role, ""):
-            of[role] += "\n" + "".join(plain(message.text).split())
+            of[role] += "\n" + "".join(whole_text(message.text).split())
     got = KeySentences()(previous, said)
     lines = got.splitlines()
     assert len(lines) <= max(1, len((previous or "").splitlines()) + len(said))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from redialog import Message, ToolCall
+from redialog._json import whole_text
 from redialog.summarizers import record
 from redialog.summarizers.prompt import Prompt, cleaned, prompt
 
@@ -165,8 +166,8 @@ def test_no_text_leaves_its_line(texts: list[str], previous: str) -> None:
     """Whatever is in it, each message stays one object on one line, and says what it said."""
     messages = [Message.user("x" + text) for text in texts]
     lines = lines_of(asked(*messages, previous="x" + previous))
-    whole = [record.plain("x" + text) for text in texts]
-    assert lines[0] == {"notes_so_far": record.plain("x" + previous)}
+    whole = [whole_text("x" + text) for text in texts]
+    assert lines[0] == {"notes_so_far": whole_text("x" + previous)}
     assert lines[1:] == [{"role": "user", "text": text} for text in whole]
 
 

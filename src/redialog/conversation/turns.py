@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from redialog import _ids
+from redialog._json import whole_text
 from redialog.context import Context, Limits
 from redialog.conversation.answers import Answers, AsyncAnswers, apieces, pieces
 from redialog.errors import BudgetTooSmall, ConfigurationError, InvalidMessage
@@ -154,9 +155,9 @@ class _Turn:
             turn.insert(0, self._options.system)
         if self._said:
             # Where a model cuts an emoji into halves: together they are one, alone unstorable.
-            said = "".join(self._said).encode("utf-16", "surrogatepass")
+            said = whole_text("".join(self._said))
             metadata = {} if self._is_whole else INTERRUPTED
-            turn.append(Message.assistant(said.decode("utf-16", "replace"), metadata=metadata))
+            turn.append(Message.assistant(said, metadata=metadata))
         return turn
 
     @cached_property

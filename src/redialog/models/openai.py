@@ -10,6 +10,7 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
+from redialog._json import whole_text
 from redialog.errors import ConfigurationError, MissingExtra
 from redialog.messages import Message
 from redialog.models import ModelError
@@ -148,7 +149,7 @@ def _whole_characters(pieces: Iterable[str]) -> Iterator[str]:
         half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
         text = text[: len(text) - len(half)]
         if text:
-            yield text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            yield whole_text(text)
     if half:
         yield "\ufffd"
 

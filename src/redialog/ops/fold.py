@@ -15,6 +15,7 @@ from redialog import folding, replies, summary
 from redialog.effect import Argument, Batch, Op
 from redialog.errors import Conflict
 from redialog.folding import Fold
+from redialog.keys import SessionKeys
 from redialog.messages import Message
 from redialog.ops import read
 from redialog.ops._scripts import TOKEN_TTL_MS, Call, Write, call, mutate
@@ -188,12 +189,11 @@ def give_up(write: Write, reason: str) -> Op[None]:
     replies.checked(reply, keys.log)
 
 
-def summaries(write: Write) -> Op[list[Summary]]:
+def summaries(keys: SessionKeys) -> Op[list[Summary]]:
     """The summaries of a session that still speak for it, newest first.
 
     Cost: 1 round trip.
     """
-    keys = write.keys
     [reply] = yield from call(Call("summaries", [keys.log, keys.meta], []), writes=False)
     found: list[Summary] = []
     for one, covers, time, text in replies.checked(reply, keys.log):

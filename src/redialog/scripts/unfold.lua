@@ -9,7 +9,7 @@
 -- ARGV[5] longest pause, ms
 --
 -- Returns 1, or 0 where the lease is not held.
--- Errors: WRONGTYPE, OOM, READONLY, before the first change.
+-- Errors: WRONGTYPE, READONLY, before the first change.
 
 -- include include/companions.lua
 -- include include/keeping.lua

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from redialog._json import whole_text
 from redialog.messages import Message
-from redialog.summarizers.record import NO_TEXT, SEEN, checked_words, entries, plain
+from redialog.summarizers.record import NO_TEXT, SEEN, checked_words, entries
 from redialog.summarizers.sentences import is_whole, joined, pieces, sentences, size, terms
 from redialog.summarizers.weights import Sentence, scores
 from redialog.tokens import Costs
@@ -63,7 +64,7 @@ class KeySentences:
 
         Cost: grows with the text; 1,500 words take some 10 ms, 100,000 some 0.5 s.
         """
-        earlier = plain(previous or "")
+        earlier = whole_text(previous or "")
         lines = [*_earlier(earlier), *_said(messages)]
         if not lines:
             return NO_TEXT

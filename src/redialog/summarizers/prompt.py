@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from redialog._json import whole_text
 from redialog.messages import Message
-from redialog.summarizers.record import entries, plain
+from redialog.summarizers.record import entries
 
 _RULES = """\
 You keep the notes of a conversation between a user and an assistant. From the record below you \
@@ -84,7 +85,7 @@ def prompt(previous: str | None, messages: Sequence[Message], max_words: int) ->
     if not shown:
         return None
     if previous is not None and previous.strip():
-        shown.insert(0, {"notes_so_far": plain(previous)})
+        shown.insert(0, {"notes_so_far": whole_text(previous)})
     record = "\n".join(msgspec.json.encode(line).decode().translate(_BREAKS) for line in shown)
     boundary = secrets.token_hex(8)
     while boundary in record:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from redialog._json import whole_text
 from redialog.errors import ConfigurationError
 from redialog.messages import Message
 from redialog.toolcalls import ToolCall
@@ -84,11 +85,6 @@ def ends(text: str, most: int) -> list[str]:
     return [text[:head], text[len(text) - most + head :]]
 
 
-def plain(text: str) -> str:
-    """The text without lone surrogates, which cannot be sent."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
 def checked_words(value: object) -> int:
     """The limit of a summary.
 
@@ -102,9 +98,9 @@ def checked_words(value: object) -> int:
 
 def _text(message: Message) -> str:
     if isinstance(message.content, str):
-        return plain(message.content)
+        return whole_text(message.content)
     parts = (_block(block) for block in message.content)
-    return plain(" ".join(part for part in parts if part.strip()))
+    return whole_text(" ".join(part for part in parts if part.strip()))
 
 
 def _block(block: Mapping[str, object]) -> str:
@@ -122,8 +118,8 @@ def _block(block: Mapping[str, object]) -> str:
 
 def _call(call: ToolCall) -> Mapping[str, str]:
     args = call.args if isinstance(call.args, str) else json.dumps(call.args, ensure_ascii=False)
-    return {"tool": _name(call.name), "arguments": shortened(plain(args), MAX_ARGUMENTS)}
+    return {"tool": _name(call.name), "arguments": shortened(whole_text(args), MAX_ARGUMENTS)}
 
 
 def _name(name: str | None) -> str:
-    return shortened(" ".join(plain(name or "").split()), MAX_NAME)
+    return shortened(" ".join(whole_text(name or "").split()), MAX_NAME)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from redialog.messages import Message
+from redialog.testing.conformance._folding import Notes, compact, policy, said, shown
 from redialog.testing.conformance._tools import (
     LAYOUTS,
     Part,
@@ -16,7 +21,7 @@ from redialog.testing.conformance._tools import (
 
 
 class LargeSessions(Part):
-    """Appends of 10,000 messages, and forks of 100,000."""
+    """Appends of 10,000 messages, forks of 100,000, folds of thousands and of megabytes."""
 
     @LAYOUTS
     def test_an_append_of_ten_thousand_is_one_write(self, store: Store, prefix: str | None) -> None:
@@ -48,3 +53,44 @@ class LargeSessions(Part):
                 page = (start, start + 19_999)
                 assert store.raw.lrange(there, *page) == store.raw.lrange(log, *page)
         assert stages(store.raw) == []
+
+    @LAYOUTS
+    @pytest.mark.parametrize("retention", ["keep", "drop"])
+    def test_a_turn_of_thousands_is_folded_whole(
+        self, store: Store, prefix: str | None, retention: Any
+    ) -> None:
+        """It goes to the summariser at once, and is compared message by message when that is done.
+
+        A change of any of them is noticed, at the first and the last as well as in between.
+        """
+        memory = store.memory(key_prefix=prefix)
+        for place in (None, 1, 1000, 1001, 2000, 2001, 3001):
+            chat = memory.session(f"s{place}")
+            chat.append(*said(1, 1), *(Message.assistant("x") for _ in range(3000)))
+            chat.append(*said(3001, 3004))
+            log = keys_of(chat.id, prefix=prefix).log
+
+            def meanwhile(log: bytes = log, place: int | None = place) -> None:
+                if place is not None:
+                    store.raw.lset(log, -place, element("other"))
+
+            notes = Notes(meanwhile)
+            shown(chat, summarizer=policy(notes, retention=retention))
+            [(_, given)] = notes.given
+            assert len(given.split()) == 3001
+            covers = 3001 if place is None and retention == "keep" else 0
+            assert chat.info().summarised == covers
+            assert (chat.summary() is None) is (place is not None)
+            dropped = 3001 if place is None and retention == "drop" else 0
+            assert chat.count() == 3005 - dropped
+
+    def test_large_messages_are_folded(self, store: Store) -> None:
+        """Some megabytes each: a turn at a time, since more would be too much at once."""
+        chat, notes = store.memory(max_message_bytes=8 << 20).session("s"), Notes()
+        size = 3 << 20
+        for number in range(4):
+            text = str(number) * size
+            chat.append(Message.user(text), Message.assistant(str(number)))
+        compact(chat, notes, summary_max_tokens=40)
+        assert [given[0] + str(len(given) // size) for _, given in notes.given] == ["01", "11"]
+        assert chat.info().summarised == 4
