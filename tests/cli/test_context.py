@@ -243,13 +243,20 @@ def test_a_summary_without_a_model(url: str, memory: ChatMemory) -> None:
 
 
 def test_nothing_is_lost_beside_a_summary(url: str, memory: ChatMemory) -> None:
-    """With --summarize alone the model sees each turn that is not summarised yet."""
+    """The model sees each turn that is not summarised yet; what a window leaves out is folded."""
     memory.session("s").append(*turns(80))
     with Endpoint() as endpoint:
         assert chat(url, endpoint, "--summarize").code == 0
         assert chat(url, endpoint, "--summarize", "--window", "3").code == 0
-    assert len(endpoint.requests[0]["messages"]) == 2 * 80 + 1
-    assert len(endpoint.requests[1]["messages"]) == 2 * 3 + 1
+    alone, summarising, beside = (request["messages"] for request in endpoint.requests)
+    assert len(alone) == 2 * 80 + 1
+    assert "the record begins" in summarising[1]["content"]
+    found = memory.session("s").summary()
+    assert found is not None
+    summary, *history, _ = beside
+    assert found.text in summary["content"]
+    assert found.covers + len(history) == 2 * 81
+    assert len(history) <= 2 * 3
 
 
 def test_a_summary_that_fails(url: str, memory: ChatMemory) -> None:
