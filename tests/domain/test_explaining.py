@@ -265,6 +265,7 @@ def test_an_explanation_is_json_without_text() -> None:
         },
         "failure": {
             "reason": "timeout",
+            "cause": None,
             "times": 3,
             "at": "2026-01-02T03:04:05+00:00",
             "retry_at": "2026-01-02T03:05:05+00:00",

@@ -76,9 +76,7 @@ end
 if not base or base.gone then
   spare = math.max(spare, math.min(ARGV[8], first - 1))
 end
-if number < #ids then
-  shorten(meta, ids, number)
-end
+shorten(meta, ids, number)
 local edge = mark(redis.call('LINDEX', log, -last))
 local record = table.concat({ARGV[6], edge, clock(), ARGV[9]}, ':')
 local oldest = math.max(number - ARGV[10] + 2, 1)

@@ -56,12 +56,15 @@ end
 
 -- Removes the newest summaries until no more than `number` are left.
 local function shorten(meta, ids, number)
+  if number >= #ids then
+    return
+  end
   for i = number + 1, #ids do
     redis.call('HDEL', meta, 'summary:' .. ids[i])
   end
   if number == 0 then
     redis.call('HDEL', meta, 'summaries', 'shift', 'spare')
-  elseif number < #ids then
+  else
     redis.call('HSET', meta, 'summaries', table.concat(ids, ' ', 1, number))
   end
 end
