@@ -214,6 +214,16 @@ def test_a_cut_is_found_without_the_older_part() -> None:
     assert answers.count(None) <= 12
 
 
+def test_more_is_read_before_more_is_folded() -> None:
+    """What was read is not worth a call, but with what is older it may be."""
+    view = View(10, [], talk("u a " * 5))
+    for read, place in ((5, None), (6, None), (8, None), (9, 6), (10, 6)):
+        part = structs.replace(view, newest=view.newest[10 - read :])
+        assert folding.due(part, policy(100), FLAT, 50) == place
+    whole = View(8, [], talk("u a " * 4))
+    assert folding.due(whole, policy(100), FLAT, 50) == 6
+
+
 def test_a_greeting_alone_is_not_worth_a_call() -> None:
     """Its summary could not be shorter than it, and would be asked for again and again."""
     long = "u a " + "u " + "a " * 50

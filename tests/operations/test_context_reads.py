@@ -54,6 +54,8 @@ def test_what_is_read_whole_is_asked_for_nothing_more() -> None:
     [_], look = looking(Session(conversation(2, leading=3)), 100)
     assert [message.text for message in look.view.leading] == numbered(1, 3)
     assert places(look) == numbered(1, 7)
+    [_], look = looking(Session(conversation(2, leading=20)), 100)
+    assert [message.text for message in look.view.leading] == numbered(1, 16)
     [_], look = looking(Session([]), 100)
     assert (look.view.total, look.view.newest, look.view.leading) == (0, [], [])
 
@@ -118,6 +120,9 @@ def test_a_message_without_an_id_gets_that_of_its_place() -> None:
         Session(plain), 2, lambda look: look if len(look.view.newest) == look.view.total else None
     )[1]
     assert paged.view.newest == whole.view.newest
+    system = [one.replace(b"human", b"system") for one in plain]
+    [together, beside] = (looking(Session(system), size)[1].view.leading for size in (100, 2))
+    assert together == beside
     assert [message.id[-2:] for message in whole.view.newest] == [f"-{n}" for n in range(9)]
 
 
