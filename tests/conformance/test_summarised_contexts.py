@@ -19,6 +19,7 @@ from redialog import (
     PermissionDenied,
     RollingSummary,
     SummaryError,
+    callbacks,
 )
 from redialog.memory import ConversationSummaryBufferMemory
 from tests.support.servers import Server
@@ -216,3 +217,52 @@ def test_a_user_who_may_not_do_all_of_a_fold_loses_nothing(
         assert set(raw.scan_iter("redialog:*op:*")) == tokens
     assert chat.messages() == before
     assert chat.summary() is None
+
+
+def test_a_fold_in_the_background_is_not_waited_for(memory: ChatMemory) -> None:
+    """The context comes while the summariser is at work, and the next one has its summary."""
+    chat, begun, go = memory.session(), threading.Event(), threading.Event()
+    for number in range(20):
+        chat.append(*exchange(number))
+    summarizer = Counting()
+
+    def slow(previous: str | None, messages: Sequence[Message]) -> str:
+        begun.set()
+        assert go.wait(20)
+        return summarizer(previous, messages)
+
+    rolling = RollingSummary(slow, trigger_tokens=100, when="background")
+    assert len(chat.context(summarizer=rolling, counter=words).messages) == 40
+    assert begun.wait(20)
+    assert chat.summary() is None
+    go.set()
+    assert callbacks.settled(20)
+    found = chat.context(summarizer=rolling, counter=words)
+    assert labels(found.messages) == everything(20)
+    assert chat.summary() is not None
+    assert len(summarizer.calls) == 1
+
+
+def test_a_fold_in_the_background_of_an_event_loop(server: Server) -> None:
+    """The same with asyncio."""
+
+    async def talked() -> None:
+        async with AsyncChatMemory.from_url(server.url) as memory:
+            chat = memory.session()
+            for number in range(20):
+                await chat.append(*exchange(number))
+            go, summarizer = asyncio.Event(), Counting()
+
+            async def slow(previous: str | None, messages: Sequence[Message]) -> str:
+                await go.wait()
+                return summarizer(previous, messages)
+
+            rolling = RollingSummary(slow, trigger_tokens=100, when="background")
+            assert len((await chat.context(summarizer=rolling, counter=words)).messages) == 40
+            assert await chat.summary() is None
+            go.set()
+            assert await callbacks.asettled(20)
+            found = await chat.context(summarizer=rolling, counter=words)
+            assert labels(found.messages) == everything(20)
+
+    asyncio.run(talked())
