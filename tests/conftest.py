@@ -9,7 +9,6 @@ import pytest
 
 from tests.support.servers import Server
 
-
 # Whoever runs the tests in the background may ignore SIGINT; what happens at Ctrl-C is tested all
 # the same.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
