@@ -52,7 +52,7 @@ def context(plan: SessionPlan, wanted: Wanted) -> Flow[Made]:
     """
     limits = Limits.checked(wanted.window_turns, wanted.max_tokens, wanted.reserve)
     costs = Costs(wanted.counter)
-    system = _system(wanted.system)
+    system = system_message(wanted.system)
     policy = None if wanted.summarizer is None else RollingSummary.of(wanted.summarizer)
     reading = _Reading(limits, costs, system, policy)
     made, due = yield plan.reading(reading.op(plan))
@@ -190,7 +190,12 @@ def _why(error: BaseException) -> str:
     return f"{reason}.{kind}" if kind.isascii() and kind.isidentifier() else reason
 
 
-def _system(value: Content | Message | None) -> Message | None:
+def system_message(value: Content | Message | None) -> Message | None:
+    """The system message that a caller gave, as text or as a message.
+
+    Raises:
+        ConfigurationError: it is no system message.
+    """
     if value is None:
         return None
     message = value if isinstance(value, Message) else Message.system(value)

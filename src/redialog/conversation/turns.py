@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from redialog import _ids
 from redialog._json import whole_text
+from redialog.compaction import system_message
 from redialog.context import Context, Limits
 from redialog.conversation.answers import Answers, AsyncAnswers, apieces, pieces
-from redialog.errors import BudgetTooSmall, ConfigurationError, InvalidMessage
+from redialog.errors import BudgetTooSmall, InvalidMessage
 from redialog.messages import Content, Message
 from redialog.models import ModelError
 from redialog.summary import RollingSummary, Summarizer
@@ -58,11 +59,7 @@ class Options:
         self.costs = Costs(counter)
         self.counter = counter
         self.summarizer = None if summarizer is None else RollingSummary.of(summarizer)
-        if system is not None and not isinstance(system, Message):
-            system = Message.system(system)
-        if system is not None and system.role != "system":
-            raise ConfigurationError("system must be text or a system message")
-        self.system = system
+        self.system = system_message(system)
 
 
 class _Turn:
