@@ -11,21 +11,26 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from redialog.effect import AsyncTransport, Batch, CommandError, Op, Replies, Reply, Transport
-from redialog.errors import Closed, ConnectError, ServerError, TransportError
+from redialog.effect import (
+    AsyncTransport,
+    Batch,
+    CommandError,
+    Op,
+    Patience,
+    Replies,
+    Reply,
+    Transport,
+)
+from redialog.errors import Closed, ConnectError, RateLimited, ServerError, TransportError
 
 T = TypeVar("T")
 
-ATTEMPTS = 3
-PAUSES = (0.0, 0.1)
-"""Seconds before the second attempt and the third; a restarting server needs some 50 ms."""
+PAUSES = (0.0, 0.1, 0.2)
+"""Seconds before the second attempt, the third and each one after it: a restarting server needs
+some 50 ms, a failover some seconds."""
 
-DEADLINE_S = 20.0
-"""No batch is sent again later than this after its first attempt. Far below the 60 s that a token
-lives, so that a late resend always meets the token of the first."""
-
-CONNECT_DEADLINE_S = 1.0
-"""The same where the server is not there at all: a caller learns that it is down within 2 s."""
+SHORTEST_S = 0.05
+"""What an attempt is given at least: less than a connection takes is no attempt."""
 
 
 def _is_error(reply: Reply) -> bool:
@@ -33,20 +38,25 @@ def _is_error(reply: Reply) -> bool:
 
 
 class Attempts:
-    """What has been tried for the batches of one operation, and whether to try again.
+    """What has been tried for one operation, and whether to try again.
 
     Args:
         clock: seconds, monotonic.
+        patience: of the transport.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], patience: Patience) -> None:
         self._clock = clock
+        self._patience = patience
+        # Of the whole operation, not of a batch: what works takes the time that it takes, and what
+        # fails is borne for so long and no longer.
+        self._lost = 0.0
         # Kept from batch to batch: where the reply of a write was lost and its resend found the
         # server's scripts flushed, the first one may have been applied all the same.
         self._doubt: TransportError | None = None
 
     def begin(self, batch: Batch, replies: Replies = ()) -> Batch:
-        """Starts counting anew for the next batch, and gives it back.
+        """Counts the attempts anew for the next batch, and gives it back.
 
         Args:
             batch: the next one.
@@ -55,9 +65,16 @@ class Attempts:
         if self._doubt is not None and replies and not any(map(_is_error, replies)):
             self._doubt = None
         self._batch = batch
-        self._started = self._clock()
+        self._began = self._clock()
         self._failed = 0
         return batch
+
+    @property
+    def within(self) -> float | None:
+        """How many seconds the next attempt has; None: its own limits are enough."""
+        if not self._lost:
+            return None
+        return max(self._patience.deadline_s - self._lost, SHORTEST_S)
 
     def settle(self, error: ServerError | Closed) -> None:
         """What an error of the server means after a reply was lost.
@@ -82,14 +99,30 @@ class Attempts:
         self._failed += 1
         if error.maybe_applied:
             self._doubt = error
-        limit = CONNECT_DEADLINE_S if isinstance(error, ConnectError) else DEADLINE_S
-        late = self._clock() - self._started > limit
-        if error.retryable and self._failed < ATTEMPTS and not late:
-            return PAUSES[self._failed - 1], None
+        now = self._clock()
+        self._lost += max(0.0, now - self._began)
+        pause = self._pause(error)
+        if pause is not None:
+            self._lost += pause
+            self._began = now + pause
+            return pause, None
         if self._doubt is not None:
             # Also where the last attempt did not reach the server: an earlier one may have.
             return 0.0, self._doubt.in_doubt(self._batch.resend_key)
         return 0.0, error
+
+    def _pause(self, error: TransportError) -> float | None:
+        """How long to wait before another attempt; None: there is none."""
+        patience = self._patience
+        if not error.retryable or self._failed == patience.attempts:
+            return None
+        limit = patience.deadline_s
+        if isinstance(error, ConnectError):
+            limit = min(limit, patience.connect_s)
+        pause = PAUSES[min(self._failed, len(PAUSES)) - 1]
+        if isinstance(error, RateLimited) and error.retry_after is not None:
+            pause = max(pause, error.retry_after)
+        return pause if self._lost + pause <= limit else None
 
 
 def run(op: Op[T], transport: Transport) -> T:
@@ -105,12 +138,12 @@ def run(op: Op[T], transport: Transport) -> T:
     Raises:
         RedialogError: as the operation says; TransportError where the server did not answer.
     """
-    attempts = Attempts(time.monotonic)
+    attempts = Attempts(time.monotonic, transport.patience)
     try:
         batch = attempts.begin(next(op))
         while True:
             try:
-                replies = transport.execute(batch)
+                replies = transport.execute(batch, attempts.within)
             except TransportError as error:
                 pause, final = attempts.after(error)
                 if final is None:
@@ -128,12 +161,12 @@ def run(op: Op[T], transport: Transport) -> T:
 
 async def arun(op: Op[T], transport: AsyncTransport) -> T:
     """Runs an operation over an asyncio transport; the rest is as in `run`."""
-    attempts = Attempts(time.monotonic)
+    attempts = Attempts(time.monotonic, transport.patience)
     try:
         batch = attempts.begin(next(op))
         while True:
             try:
-                replies = await transport.execute(batch)
+                replies = await transport.execute(batch, attempts.within)
             except TransportError as error:
                 pause, final = attempts.after(error)
                 if final is None:

@@ -19,7 +19,7 @@ so that an operation can react to it; a failed transport is thrown in at the yie
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -36,11 +36,15 @@ class Batch(msgspec.Struct, frozen=True):
             the operation's token and does nothing twice.
         resend_key: under which idempotency key an application can repeat the operation itself,
             where the operation takes one.
+        to: who is asked: the node that has the keys; or each primary, or each sentinel, and then
+            the reply to a command is a list of pairs, the address of a node and its reply. One that
+            cannot be reached has ``CommandError("UNREACHABLE")``.
     """
 
     commands: tuple[Command, ...]
     writes: bool = False
     resend_key: str | None = None
+    to: Literal["", "primaries", "sentinels"] = ""
 
 
 class CommandError(msgspec.Struct, frozen=True):
@@ -63,14 +67,40 @@ T = TypeVar("T")
 Op: TypeAlias = Generator[Batch, Replies, T]
 
 
+DEADLINE_S = 20.0
+"""How many seconds an operation loses at most to what fails. Far below the 60 s that a token lives,
+so that a late resend always meets the token of the first."""
+
+
+class Patience(msgspec.Struct, frozen=True):
+    """How long and how often an operation is tried again.
+
+    Attributes:
+        deadline_s: seconds that an operation loses at most to attempts that fail and to the pauses
+            between them.
+        attempts: how many for one batch; None: as many as the deadline allows.
+        connect_s: the deadline where nobody is there at all.
+    """
+
+    deadline_s: float = DEADLINE_S
+    attempts: int | None = 3
+    connect_s: float = 1.0
+
+
 class Transport(Protocol):
     """Carries batches to one Redis and replies back, blocking."""
 
     address: str
     """Where it leads, without secrets."""
+    patience: Patience
+    """How its failures are met."""
 
-    def execute(self, batch: Batch) -> Replies:
-        """One reply per command, text as bytes, errors as `CommandError`.
+    def execute(self, batch: Batch, within: float | None = None) -> Replies:
+        """One reply per command, text as bytes, errors as `CommandError`; it sends nothing twice.
+
+        Args:
+            batch: what to send.
+            within: seconds that it may take at most; None: the connection's own limits.
 
         Raises:
             TransportError: no complete answer; ``maybe_applied`` says whether it was sent.
@@ -84,8 +114,9 @@ class AsyncTransport(Protocol):
     """The same for asyncio."""
 
     address: str
+    patience: Patience
 
-    async def execute(self, batch: Batch) -> Replies:
+    async def execute(self, batch: Batch, within: float | None = None) -> Replies:
         """As `Transport.execute`."""
 
     async def close(self) -> None:

@@ -16,7 +16,10 @@
     │   ├── ConnectError                  not reached, so nothing was sent
     │   ├── ReplyTimeout (TimeoutError)   no reply in time
     │   ├── ConnectionLost                cut before the reply was complete
+    │   ├── Unavailable                   nobody can serve it now: a failover, a resharding
+    │   ├── RateLimited                   too many requests for the plan: wait retry_after seconds
     │   ├── AuthError                     the server refused the credentials
+    │   ├── TLSError                      a certificate or the TLS handshake was refused
     │   └── NotRedis                      something answered that does not speak the protocol
     ├── ServerError                       the server answered with an error
     │   ├── WrongType                     the key holds something else than a conversation
@@ -202,8 +205,28 @@ class ConnectionLost(TransportError):
     """The connection broke before the reply was complete."""
 
 
+class Unavailable(TransportError):
+    """Servers answered, and none can serve it now: a failover, a resharding, or one is loading."""
+
+
+class RateLimited(TransportError):
+    """More requests were sent than the plan allows.
+
+    Attributes:
+        retry_after: seconds after which the server takes requests again; None where it did not say.
+    """
+
+    retry_after: float | None = None
+
+
 class AuthError(TransportError):
-    """The server refused the user name or the password."""
+    """The server refused the user name, the password or the token."""
+
+    retryable = False
+
+
+class TLSError(TransportError):
+    """A certificate, a host name or the TLS handshake was refused; nothing was sent."""
 
     retryable = False
 

@@ -36,6 +36,9 @@ TTL: TypeAlias = timedelta | float | None
 TTLMode: TypeAlias = Literal["sliding", "fixed", "on_read"]
 """What renews a TTL: each write; nothing; or each write and each reading of messages."""
 
+Durability: TypeAlias = Literal["acknowledged", "replicated"]
+"""When a write counts as done: when the primary has it, or when a failover cannot lose it."""
+
 _MODES: tuple[TTLMode, ...] = ("sliding", "fixed", "on_read")
 
 

@@ -22,15 +22,16 @@ class _Dying:
 
     def __init__(self, inner: Transport, step: int) -> None:
         self.address = inner.address
+        self.patience = inner.patience
         self._inner = inner
         self._left = step
 
-    def execute(self, batch: Batch) -> Replies:
+    def execute(self, batch: Batch, within: float | None = None) -> Replies:
         """Sends it, or dies."""
         self._left -= 1
         if self._left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
-        return self._inner.execute(batch)
+        return self._inner.execute(batch, within)
 
     def close(self) -> None:
         """Closes the connections."""

@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from redialog import ChatMemory, Message, Session, TransportError, codec, scripts
-from redialog.drive import ATTEMPTS
+from redialog.effect import Patience
 from redialog.ops import append
 from redialog.ops._scripts import Write
 from redialog.testing.conformance._tools import LAYOUTS, keys_of, numbered, stages, texts
@@ -116,6 +116,8 @@ def test_a_fork_is_whole_or_not_there(
         # Whether it was done before, the copy within the slot, for which id, what publishes it.
         assert step == 5 or (step > 8 and (new_id == "copy" or prefix is not None))
 
+
+ATTEMPTS = Patience().attempts or 0
 
 LOST: dict[str, Callable[[FaultProxy, bytes], object]] = {
     "append": lambda proxy, sha: proxy.drop_request(match=sha, times=ATTEMPTS),

@@ -30,16 +30,17 @@ class _Interrupted:
 
     def __init__(self, inner: Transport, between: Callable[[], object]) -> None:
         self.address = inner.address
+        self.patience = inner.patience
         self._inner = inner
         self._between = between
         self._sent = 0
 
-    def execute(self, batch: Batch) -> Replies:
+    def execute(self, batch: Batch, within: float | None = None) -> Replies:
         """Sends it."""
         self._sent += 1
         if self._sent == 2:
             self._between()
-        return self._inner.execute(batch)
+        return self._inner.execute(batch, within)
 
     def close(self) -> None:
         """Closes the connections."""

@@ -223,13 +223,14 @@ class _Counting:
 
     def __init__(self, inner: Transport) -> None:
         self.address = inner.address
+        self.patience = inner.patience
         self.trips = 0
         self._inner = inner
 
-    def execute(self, batch: Batch) -> Replies:
+    def execute(self, batch: Batch, within: float | None = None) -> Replies:
         """Sends it."""
         self.trips += 1
-        return self._inner.execute(batch)
+        return self._inner.execute(batch, within)
 
     def close(self) -> None:
         """Closes the connections."""

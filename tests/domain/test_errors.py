@@ -143,7 +143,7 @@ def test_texts_are_made_of_the_fields() -> None:
 
 
 RETRYABLE = {"TransportError", "ConnectError", "ReplyTimeout", "ConnectionLost"}
-RETRYABLE |= {"OutOfMemory", "ReadOnly", "SummaryError"}
+RETRYABLE |= {"Unavailable", "RateLimited", "OutOfMemory", "ReadOnly", "SummaryError"}
 
 
 def test_which_errors_can_be_retried() -> None:

@@ -66,8 +66,9 @@ def test_a_client_of_the_wrong_kind_is_refused() -> None:
 def test_the_environment_names_the_store(
     server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
-    """Without a URL: REDIALOG_URL, then REDIS_URL, then the embedded server."""
-    for name in ("REDIALOG_URL", "REDIS_URL", "UPSTASH_REDIS_REST_URL"):
+    """Without a URL: REDIALOG_URL, then Upstash's, then REDIS_URL, then the embedded server."""
+    upstash = ("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN")
+    for name in ("REDIALOG_URL", "REDIALOG_TOKEN", "REDIS_URL", *upstash):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("REDIALOG_HOME", str(tmp_path))
     assert "embedded:" in repr(ChatMemory.from_url())
@@ -75,12 +76,27 @@ def test_the_environment_names_the_store(
     with ChatMemory.from_url() as memory:
         memory.ping()
         assert str(server.port) in repr(memory)
+    monkeypatch.setenv(upstash[0], "https://x.upstash.io")
+    with pytest.raises(ConfigurationError, match=upstash[1]):
+        ChatMemory.from_url()
+    monkeypatch.setenv(upstash[1], "s3cret")
+    assert "on https://x.upstash.io>" in repr(ChatMemory.from_url())
     monkeypatch.setenv("REDIALOG_URL", "redis://elsewhere:1/2")
     assert "redis://elsewhere:1/2" in repr(ChatMemory.from_url())
-    monkeypatch.delenv("REDIALOG_URL")
+
+
+def test_a_token_goes_only_where_it_belongs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that the environment has for another URL is not sent along."""
     monkeypatch.setenv("UPSTASH_REDIS_REST_URL", "https://x.upstash.io")
-    with pytest.raises(ConfigurationError, match="REDIALOG_URL"):
-        ChatMemory.from_url()
+    monkeypatch.setenv("UPSTASH_REDIS_REST_TOKEN", "s3cret")
+    monkeypatch.delenv("REDIALOG_TOKEN", raising=False)
+    with pytest.raises(ConfigurationError, match="token"):
+        ChatMemory.from_url("https://y.upstash.io")
+    with pytest.raises(ConfigurationError, match="token"):
+        ChatMemory.from_url("redis://h", token="s3cret")
+    ChatMemory.from_url("https://x.upstash.io")
+    monkeypatch.setenv("REDIALOG_TOKEN", "mine")
+    ChatMemory.from_url("https://y.upstash.io")
 
 
 def test_the_address_names_the_database_and_no_secret() -> None:

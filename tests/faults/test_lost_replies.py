@@ -122,9 +122,9 @@ def test_a_clear_that_is_sent_again_deletes_nothing_new(behind: Behind, connect:
     sent: list[Batch] = []
     execute = transport.execute
 
-    def recorded(batch: Batch) -> Any:
+    def recorded(batch: Batch, within: float | None = None) -> Any:
         sent.append(batch)
-        return execute(batch)
+        return execute(batch, within)
 
     def clear_again() -> None:
         replies: Any = execute(sent[-1])

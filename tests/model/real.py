@@ -83,15 +83,16 @@ class Recording:
 
     def __init__(self, inner: Transport) -> None:
         self.address = inner.address
+        self.patience = inner.patience
         self.reached: Counter[str] = Counter()
         self._inner = inner
 
-    def execute(self, batch: Batch) -> Replies:
+    def execute(self, batch: Batch, within: float | None = None) -> Replies:
         """As the transport inside."""
         for command in batch.commands:
             if command[0] == b"EVALSHA":
                 self.reached[NAMES[command[1]]] += 1  # type: ignore[index]
-        return self._inner.execute(batch)
+        return self._inner.execute(batch, within)
 
     def close(self) -> None:
         """As the transport inside."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TypeAlias
 
-from redialog.effect import Batch, Replies
+from redialog.effect import Batch, Patience, Replies
 
 Step: TypeAlias = BaseException | Replies
 
@@ -15,13 +15,16 @@ class Scripted:
 
     address = "scripted:"
 
-    def __init__(self, *steps: Step) -> None:
+    def __init__(self, *steps: Step, patience: Patience = Patience()) -> None:  # noqa: B008
+        self.patience = patience
         self.steps = list(steps)
         self.sent: list[Batch] = []
+        self.within: list[float | None] = []
 
-    def execute(self, batch: Batch) -> Replies:
+    def execute(self, batch: Batch, within: float | None = None) -> Replies:
         """The next step."""
         self.sent.append(batch)
+        self.within.append(within)
         step = self.steps.pop(0)
         if isinstance(step, BaseException):
             raise step
@@ -37,12 +40,13 @@ class AsyncScripted:
     address = "scripted:"
 
     def __init__(self, inner: Scripted) -> None:
+        self.patience = inner.patience
         self._inner = inner
 
-    async def execute(self, batch: Batch) -> Replies:
+    async def execute(self, batch: Batch, within: float | None = None) -> Replies:
         """The next step, after a turn of the loop."""
         await asyncio.sleep(0)
-        return self._inner.execute(batch)
+        return self._inner.execute(batch, within)
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from redialog import SummaryError, TransportError, drive
+from redialog import SummaryError, TransportError
 from redialog.callbacks import Ask, Flow, arun_flow
-from redialog.effect import Batch, Replies
+from redialog.effect import Batch, Patience, Replies
 from tests.operations.driving import READ, WRITE, lost, once
 from tests.operations.flows import (
     PATIENCE_S,
@@ -69,7 +69,7 @@ def test_an_operation_is_driven_as_elsewhere(driver: Driver) -> None:
 @both
 def test_the_error_of_an_operation_is_thrown_in(driver: Driver) -> None:
     """The flow can go on with something else, or give up."""
-    failures = [lost() for _ in range(drive.ATTEMPTS)]
+    failures = [lost() for _ in range(Patience().attempts or 0)]
 
     def careful() -> Flow[str]:
         try:
@@ -164,9 +164,9 @@ def test_a_cancelled_flow_gives_back_what_it_holds(step: str) -> None:
     seen: list[object] = []
 
     class Silent(AsyncScripted):
-        async def execute(self, batch: Batch) -> Replies:
+        async def execute(self, batch: Batch, within: float | None = None) -> Replies:
             if batch is WRITE:
-                return await super().execute(batch)
+                return await super().execute(batch, within)
             started.set()
             await asyncio.Event().wait()
             raise AssertionError("it went on")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from redialog import AuthError, ConnectError, ConnectionLost, RedialogError, TransportError, drive
-from redialog.effect import CommandError, Op, Replies
+from redialog.effect import CommandError, Op, Patience, Replies
 from redialog.ops import append, write
 from tests.operations.driving import (
     PLAIN,
@@ -164,7 +164,7 @@ def test_a_refusal_after_a_lost_reply_does_not_deny_the_first(driver: Driver, co
 )
 def test_which_replies_settle_a_doubt(replies: Replies, doubt: bool) -> None:
     """Those of a batch that was answered, and without an error."""
-    attempts = drive.Attempts(lambda: 0.0)
+    attempts = drive.Attempts(lambda: 0.0, Patience())
     attempts.begin(WRITE)
     assert attempts.after(lost()) == (drive.PAUSES[0], None)
     attempts.begin(PLAIN, replies)

@@ -17,13 +17,17 @@ from redialog import (
     Closed,
     ConnectionLost,
     NotRedis,
+    RateLimited,
     ReplyTimeout,
+    TLSError,
     TransportError,
+    Unavailable,
     drive,
 )
-from redialog.effect import Batch, Op, Replies
+from redialog.effect import DEADLINE_S, Batch, Op, Patience, Replies
 from redialog.ops import read, write
 from redialog.ops._scripts import TOKEN_TTL_MS, said
+from redialog.transports.opening import LONGEST_DEADLINE_S
 from tests.operations.driving import (
     PLAIN,
     READ,
@@ -80,7 +84,7 @@ def test_there_are_at_most_three_attempts(
     transport = Scripted(*(make() for _ in range(9)))
     with pytest.raises(type(make())):
         driver(once(READ), transport)
-    assert len(transport.sent) == 3 == drive.ATTEMPTS
+    assert len(transport.sent) == 3
 
 
 @both
@@ -192,9 +196,23 @@ class Clock:
         return 0.0
 
 
+class AsyncClock:
+    """The same for a task."""
+
+    def __init__(self, slept: list[float]) -> None:
+        self._slept = slept
+
+    async def sleep(self, seconds: float) -> None:
+        """Notes how long."""
+        self._slept.append(seconds)
+
+
+PATIENT = Patience(deadline_s=10.0, attempts=None, connect_s=2.0)
+
+
 @pytest.mark.parametrize(
     ("make", "deadline"),
-    [(unreachable, drive.CONNECT_DEADLINE_S), (lost, drive.DEADLINE_S)],
+    [(unreachable, PATIENT.connect_s), (lost, PATIENT.deadline_s)],
     ids=["connect", "reply"],
 )
 def test_nothing_is_sent_again_after_its_deadline(
@@ -203,8 +221,8 @@ def test_nothing_is_sent_again_after_its_deadline(
     """A late resend could miss the token, and a dead server is told soon."""
     for after, again in ((deadline - 0.01, True), (deadline + 0.01, False)):
         now = [100.0]
-        attempts = drive.Attempts(lambda now=now: now[0])  # type: ignore[misc]
-        # A batch before it does not count.
+        attempts = drive.Attempts(lambda now=now: now[0], PATIENT)  # type: ignore[misc]
+        # A batch before it that was answered does not count.
         attempts.begin(READ)
         now[0] += 1000
         assert attempts.begin(WRITE, [1]) is WRITE
@@ -213,17 +231,98 @@ def test_nothing_is_sent_again_after_its_deadline(
         assert (final is None) is again
 
 
+def test_one_deadline_is_for_all_batches_of_an_operation() -> None:
+    """What the first one lost to failures, the second has no more."""
+    now = [0.0]
+    attempts = drive.Attempts(lambda: now[0], PATIENT)
+    attempts.begin(READ)
+    assert attempts.within is None
+    now[0] += 6
+    assert attempts.after(lost()) == (drive.PAUSES[0], None)
+    assert attempts.within == pytest.approx(4)
+    now[0] += 100
+    # What works takes the time that it takes.
+    attempts.begin(WRITE, [1])
+    assert attempts.within == pytest.approx(4)
+    now[0] += 3
+    assert attempts.after(lost())[1] is None
+    assert attempts.within == pytest.approx(1)
+    now[0] += 2
+    assert attempts.within == pytest.approx(1)
+    assert isinstance(attempts.after(lost())[1], ConnectionLost)
+    assert attempts.within == drive.SHORTEST_S
+
+
+def test_pauses_count_against_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody is there, attempts cost nothing, and they end all the same."""
+    monkeypatch.setattr(drive, "PAUSES", (0.5, 1.0))
+    attempts = drive.Attempts(lambda: 0.0, PATIENT)
+    attempts.begin(WRITE)
+    pauses = []
+    while (answer := attempts.after(unreachable()))[1] is None:
+        pauses.append(answer[0])
+    assert pauses == [0.5, 1.0]
+
+
+@both
+def test_an_attempt_gets_what_is_left_of_the_deadline(driver: Driver) -> None:
+    """The first one has its own limits."""
+    transport = Scripted(lost(), [1], patience=Patience(deadline_s=5.0))
+    driver(once(WRITE), transport)
+    first, second = transport.within
+    assert first is None
+    assert second is None or 0 < second <= 5
+
+
+@both
+def test_a_server_that_names_a_time_is_left_alone_until_then(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And where that is beyond the deadline, the caller is told at once."""
+    slept: list[float] = []
+    monkeypatch.setattr(drive, "time", Clock(slept))
+    monkeypatch.setattr(drive, "asyncio", AsyncClock(slept))
+    limited = RateLimited("slow down", retry_after=3.0)
+    assert driver(once(WRITE), Scripted(limited, [1])) == [1]
+    assert slept == [3.0]
+    too_long = RateLimited("slow down", retry_after=30.0)
+    with pytest.raises(RateLimited):
+        driver(once(WRITE), Scripted(too_long))
+
+
+@both
+@pytest.mark.parametrize("kind", [AuthError, TLSError, NotRedis])
+def test_what_no_resend_mends_is_sent_once(driver: Driver, kind: type[TransportError]) -> None:
+    """However patient the transport is."""
+    transport = Scripted(kind("refused"), patience=PATIENT)
+    with pytest.raises(kind):
+        driver(once(WRITE), transport)
+    assert len(transport.sent) == 1
+
+
+@both
+def test_where_another_node_takes_over_only_the_deadline_counts(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failover takes longer than three attempts."""
+    monkeypatch.setattr(drive, "PAUSES", (0.0,))
+    failures = [Unavailable("failover") if n % 2 else unreachable() for n in range(50)]
+    transport = Scripted(*failures, [1], patience=Patience(30.0, None, 30.0))
+    assert driver(once(WRITE), transport) == [1]
+    assert len(transport.sent) == 51
+
+
 def test_the_deadline_lies_far_within_a_tokens_life() -> None:
-    """Three attempts with their timeouts end before the token of the first could be gone."""
-    assert drive.DEADLINE_S * 2 < TOKEN_TTL_MS / 1000
-    assert len(drive.PAUSES) >= drive.ATTEMPTS - 1
+    """The last resend still meets the token of the first attempt."""
+    assert DEADLINE_S * 2 < TOKEN_TTL_MS / 1000
+    assert LONGEST_DEADLINE_S + 10 < TOKEN_TTL_MS / 1000
 
 
 def test_a_cancelled_task_stops_at_once() -> None:
     """Cancellation is not taken for a failed transport."""
 
     class Slow(AsyncScripted):
-        async def execute(self, batch: Batch) -> Replies:  # noqa: ARG002
+        async def execute(self, batch: Batch, within: float | None = None) -> Replies:  # noqa: ARG002
             await asyncio.sleep(60)
             raise AssertionError("it went on")
 

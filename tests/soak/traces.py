@@ -59,11 +59,11 @@ class Counting:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
-    def execute(self, batch: Any) -> Any:
+    def execute(self, batch: Any, within: float | None = None) -> Any:
         """As the transport's, blocking or not."""
         self.batches += 1
         try:
-            answer = self.inner.execute(batch)
+            answer = self.inner.execute(batch, within)
         except ConnectionError:
             self.failed += 1
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -10,14 +11,25 @@ from typing import TYPE_CHECKING, Self
 from redialog import drive
 from redialog.aio.listing import AsyncSessions
 from redialog.aio.session import AsyncSession
-from redialog.effect import AsyncTransport
-from redialog.ops import catalogue
+from redialog.diagnosis import Diagnosis
+from redialog.effect import DEADLINE_S, AsyncTransport
+from redialog.ops import catalogue, doctor
 from redialog.ops import session as session_ops
 from redialog.plan import ListingPlan, SessionPlan
-from redialog.settings import MAX_MESSAGE_BYTES, TTL, UNSET, Settings, TTLMode, Unset, settings
+from redialog.settings import (
+    MAX_MESSAGE_BYTES,
+    TTL,
+    UNSET,
+    Durability,
+    Settings,
+    TTLMode,
+    Unset,
+    settings,
+)
 
 if TYPE_CHECKING:
     import redis.asyncio
+    import upstash_redis.asyncio
 
 
 class AsyncChatMemory:
@@ -38,11 +50,14 @@ class AsyncChatMemory:
         ttl_mode: TTLMode = "sliding",
         max_messages: int | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
+        token: str | None = None,
+        deadline: float = DEADLINE_S,
+        durability: Durability = "acknowledged",
         config: Mapping[str, object] | None = None,
         **client_options: object,
     ) -> Self:
         """See `redialog.ChatMemory.from_url`; not awaited, since it does no I/O."""
-        from redialog.transports import urls
+        from redialog.transports import opening, urls
 
         made = settings(
             namespace=namespace,
@@ -52,13 +67,15 @@ class AsyncChatMemory:
             max_messages=max_messages,
             max_message_bytes=max_message_bytes,
         )
-        target = urls.resolve(url, os.environ)
-        return cls(urls.open_redis_asyncio(target, urls.merged(config, client_options)), made)
+        target = urls.resolve(url, os.environ, token)
+        options = urls.merged(config, client_options)
+        transport = opening.open_asyncio(target, options, deadline=deadline, durability=durability)
+        return cls(transport, made)
 
     @classmethod
     def from_client(
         cls,
-        client: redis.asyncio.Redis,
+        client: redis.asyncio.Redis | redis.asyncio.RedisCluster | upstash_redis.asyncio.Redis,
         *,
         namespace: str = "default",
         key_prefix: str | None = None,
@@ -66,8 +83,9 @@ class AsyncChatMemory:
         ttl_mode: TTLMode = "sliding",
         max_messages: int | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
+        deadline: float = DEADLINE_S,
     ) -> Self:
-        """See `redialog.ChatMemory.from_client`; takes a ``redis.asyncio.Redis``."""
+        """See `redialog.ChatMemory.from_client`; takes the asyncio clients."""
         from redialog.transports import clients
 
         made = settings(
@@ -78,7 +96,7 @@ class AsyncChatMemory:
             max_messages=max_messages,
             max_message_bytes=max_message_bytes,
         )
-        return cls(clients.adopt_redis_asyncio(client), made)
+        return cls(clients.adopt_asyncio(client, deadline), made)
 
     def session(
         self,
@@ -105,6 +123,12 @@ class AsyncChatMemory:
     async def ping(self) -> None:
         """See `redialog.ChatMemory.ping`."""
         await drive.arun(session_ops.ping(), self._transport)
+
+    async def diagnose(self) -> Diagnosis:
+        """See `redialog.ChatMemory.diagnose`."""
+        await drive.arun(doctor.reach(), self._transport)
+        op = doctor.diagnose(self._config, self._transport.address, now_ms=time.time_ns() // 10**6)
+        return await drive.arun(op, self._transport)
 
     async def close(self) -> None:
         """See `redialog.ChatMemory.close`."""

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from redialog import drive
-from redialog.effect import Transport
-from redialog.ops import catalogue
+from redialog.diagnosis import Diagnosis
+from redialog.effect import DEADLINE_S, Transport
+from redialog.ops import catalogue, doctor
 from redialog.ops import session as session_ops
 from redialog.plan import ListingPlan, SessionPlan
-from redialog.settings import MAX_MESSAGE_BYTES, TTL, UNSET, Settings, TTLMode, Unset, settings
+from redialog.settings import (
+    MAX_MESSAGE_BYTES,
+    TTL,
+    UNSET,
+    Durability,
+    Settings,
+    TTLMode,
+    Unset,
+    settings,
+)
 from redialog.sync.listing import Sessions
 from redialog.sync.session import Session
 
 if TYPE_CHECKING:
     import redis
+    import upstash_redis
 
 
 class ChatMemory:
@@ -45,15 +57,21 @@ class ChatMemory:
         ttl_mode: TTLMode = "sliding",
         max_messages: int | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
+        token: str | None = None,
+        deadline: float = DEADLINE_S,
+        durability: Durability = "acknowledged",
         config: Mapping[str, object] | None = None,
         **client_options: object,
     ) -> Self:
         """A memory on the Redis that a URL names; it connects at its first use.
 
         Args:
-            url: ``redis://``, ``rediss://``, ``unix://``, ``embedded:`` (a private server with its
-                data in ``$REDIALOG_HOME`` or the user's data folder) or ``embedded:///folder``.
-                None: ``$REDIALOG_URL``, else ``$REDIS_URL``, else ``embedded:``.
+            url: ``redis://``, ``rediss://``, ``unix://``; ``redis+sentinel://h1:26379,h2:26379/name/0``
+                and ``redis+cluster://h1:6379,h2:6379``, both also with ``rediss+``;
+                ``https://NAME.upstash.io``; ``embedded:`` (a private server with its data in
+                ``$REDIALOG_HOME`` or the user's data folder) or ``embedded:///folder``. None:
+                ``$REDIALOG_URL``, else ``$UPSTASH_REDIS_REST_URL``, else ``$REDIS_URL``, else
+                ``embedded:``.
             namespace: separates applications that share a database.
             key_prefix: share sessions with LangChain in Python (``"message_store:"``) or with
                 LangChain in JavaScript, Flowise and n8n (``""``); None for the own layout.
@@ -64,6 +82,13 @@ class ChatMemory:
                 but not up to 16 system messages at the beginning (one fewer than ``max_messages``
                 at most), and no tool call without its results.
             max_message_bytes: limit of one stored message.
+            token: of an ``https://`` URL; None: ``$REDIALOG_TOKEN``, or with its URL
+                ``$UPSTASH_REDIS_REST_TOKEN``.
+            deadline: how many seconds an operation loses at most to failures before it raises, at
+                most 45; a failover must fit into it.
+            durability: ``acknowledged``: a write is done when the primary has it; a failover can
+                lose the last ones. ``replicated`` (Sentinel, Cluster): when a replica has it too
+                and the node is still the primary, so that a failover loses none.
             config: options of redis-py, passed on unchanged.
             **client_options: the same as keywords, such as ``socket_timeout`` or ``ssl_ca_certs``.
 
@@ -73,7 +98,7 @@ class ChatMemory:
 
         Cost: no I/O.
         """
-        from redialog.transports import urls
+        from redialog.transports import opening, urls
 
         made = settings(
             namespace=namespace,
@@ -83,13 +108,15 @@ class ChatMemory:
             max_messages=max_messages,
             max_message_bytes=max_message_bytes,
         )
-        target = urls.resolve(url, os.environ)
-        return cls(urls.open_redis(target, urls.merged(config, client_options)), made)
+        target = urls.resolve(url, os.environ, token)
+        options = urls.merged(config, client_options)
+        transport = opening.open_blocking(target, options, deadline=deadline, durability=durability)
+        return cls(transport, made)
 
     @classmethod
     def from_client(
         cls,
-        client: redis.Redis,
+        client: redis.Redis | redis.RedisCluster | upstash_redis.Redis,
         *,
         namespace: str = "default",
         key_prefix: str | None = None,
@@ -97,17 +124,21 @@ class ChatMemory:
         ttl_mode: TTLMode = "sliding",
         max_messages: int | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
+        deadline: float = DEADLINE_S,
     ) -> Self:
         """A memory on an application's own client, which it never closes.
 
         Args:
-            client: a ``redis.Redis`` with any settings.
+            client: a ``redis.Redis`` with any settings, also one of ``Sentinel.master_for``; a
+                ``redis.RedisCluster``; or an ``upstash_redis.Redis``. Of the last three the
+                addresses, options and credentials are taken; the connections are this memory's own.
             namespace: as in `from_url`, like all further arguments.
             key_prefix: the same.
             ttl: the same.
             ttl_mode: the same.
             max_messages: the same.
             max_message_bytes: the same.
+            deadline: the same.
 
         Raises:
             ConfigurationError: an argument is wrong.
@@ -124,7 +155,7 @@ class ChatMemory:
             max_messages=max_messages,
             max_message_bytes=max_message_bytes,
         )
-        return cls(clients.adopt_redis(client), made)
+        return cls(clients.adopt(client, deadline), made)
 
     def session(
         self,
@@ -192,6 +223,23 @@ class ChatMemory:
         Cost: 1 round trip.
         """
         drive.run(session_ops.ping(), self._transport)
+
+    def diagnose(self) -> Diagnosis:
+        """What is wrong with the store, and what to do about it.
+
+        Server and version, role, persistence, eviction, memory, clock, the user's permissions,
+        replicas, Sentinel, Cluster; and of up to 1,000 sessions with the newest activity, which
+        never expire and which have messages that cannot be read. What the server does not tell is
+        ``not_checked``. It changes nothing.
+
+        Raises:
+            TransportError: nobody answers.
+
+        Cost: 5 round trips, and 1 for each 100 of those sessions; a few more at times.
+        """
+        drive.run(doctor.reach(), self._transport)
+        op = doctor.diagnose(self._config, self._transport.address, now_ms=time.time_ns() // 10**6)
+        return drive.run(op, self._transport)
 
     def close(self) -> None:
         """Closes the connections that `from_url` made; further use raises `Closed`."""

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import redis
 import redis.exceptions as rex
 
-from redialog.effect import Batch, Replies, Reply
+from redialog.effect import Batch, Patience, Replies, Reply
 from redialog.errors import Closed
 from redialog.transports._redis_common import (
     FAILURES,
     UNREACHED,
+    WATCH_S,
     command_error,
     failure,
+    nobody,
     pack,
 )
 
@@ -38,6 +42,23 @@ class _Process:
         self.lock = threading.Lock()
 
 
+Watch: TypeAlias = Callable[[], bool]
+
+SHORTEST_S = 0.001
+"""A timeout of zero would mean not to wait at all."""
+
+
+class Sent:
+    """A batch on its way: the connection that its replies come on."""
+
+    __slots__ = ("batch", "connection", "mine")
+
+    def __init__(self, mine: _Process, connection: Any, batch: Batch) -> None:
+        self.mine = mine
+        self.connection = connection
+        self.batch = batch
+
+
 class RedisTransport:
     """Sends batches over the connections of a `redis.Redis` client.
 
@@ -45,6 +66,7 @@ class RedisTransport:
         open_client: makes the client, at the first use.
         address: where it leads, without secrets.
         owned: whether `close` closes the client.
+        patience: of its operations.
         before: called before each batch; cheap.
         repair: called when no connection could be made; may bring the server back.
         after: called once, by `close`.
@@ -56,11 +78,13 @@ class RedisTransport:
         *,
         address: str,
         owned: bool,
+        patience: Patience = Patience(),  # noqa: B008 - it is frozen
         before: Callable[[], None] | None = None,
         repair: Callable[[], None] | None = None,
         after: Callable[[], None] | None = None,
     ) -> None:
         self.address = address
+        self.patience = patience
         self._open_client = open_client
         self._client: redis.Redis | None = None
         self._by_process: dict[int, _Process] = {}
@@ -70,24 +94,89 @@ class RedisTransport:
         self._after = after
         self._closed = False
 
-    def execute(self, batch: Batch) -> Replies:
-        """As `redialog.effect.Transport.execute`."""
+    def execute(
+        self, batch: Batch, within: float | None = None, watch: Watch | None = None
+    ) -> Replies:
+        """As `redialog.effect.Transport.execute`.
+
+        Args:
+            batch: the same.
+            within: the same.
+            watch: asked now and then while a reply is outstanding, whether to go on waiting.
+        """
+        if batch.to == "sentinels":
+            return nobody(batch)
+        replies = self.finish(self.start(batch, within), within, watch)
+        return [[(self.address, reply)] for reply in replies] if batch.to else replies
+
+    def start(self, batch: Batch, within: float | None = None) -> Sent:
+        """Sends a batch; its replies are read by `finish`, which must follow."""
         if self._closed:
             raise Closed("the memory is closed")
         if self._before is not None:
             self._before()
         mine = self._mine()
-        connection = _put_back(mine) or self._taken(mine)
+        sent = Sent(mine, _put_back(mine) or self._taken(mine), batch)
         try:
-            replies = self._exchange(connection, batch)
+            packed = pack(batch)
+            try:
+                if within is not None:
+                    limit(sent.connection, within)
+                sent.connection.send_packed_command([packed], check_health=False)
+            except FAILURES as error:
+                raise failure(error, self.address, sent=True, writes=batch.writes) from error
         except BaseException:
-            # The others may have died with it: the pool checks what it hands out again.
-            self._pool().release(connection)
-            self._release_idle(mine)
+            self.abandon(sent)
+            raise
+        return sent
+
+    def finish(
+        self, sent: Sent, within: float | None = None, watch: Watch | None = None
+    ) -> Replies:
+        """The replies to a batch that was sent."""
+        mine, connection = sent.mine, sent.connection
+        try:
+            if within is None and watch is None:
+                replies = [_reply(connection) for _ in sent.batch.commands]
+            else:
+                replies = self._watched(sent, within, watch)
+        except FAILURES as error:
+            self.abandon(sent)
+            raise failure(error, self.address, sent=True, writes=sent.batch.writes) from error
+        except BaseException:
+            self.abandon(sent)
             raise
         mine.idle.append(connection)
         if mine.waiting or not self._owned or self._closed:
             self._release_idle(mine)
+        return replies
+
+    def abandon(self, sent: Sent) -> None:
+        """Gives up a connection on which a reply is outstanding.
+
+        Also after Ctrl-C between a request and its reply: the next user of the connection must not
+        read what was meant for this one.
+        """
+        sent.connection.disconnect()
+        # The others may have died with it: the pool checks what it hands out again.
+        self._pool().release(sent.connection)
+        self._release_idle(sent.mine)
+
+    def _watched(self, sent: Sent, within: float | None, watch: Watch | None) -> list[Reply]:
+        connection = sent.connection
+        own: float | None = connection.socket_timeout
+        limits = [seconds for seconds in (own, within) if seconds is not None]
+        until = time.monotonic() + min(limits) if limits else math.inf
+        replies: list[Reply] = []
+        while len(replies) < len(sent.batch.commands):
+            left = until - time.monotonic()
+            limit(connection, min(left, WATCH_S))
+            try:
+                replies.append(_reply(connection, disconnect_on_error=False))
+            except rex.TimeoutError:
+                if time.monotonic() >= until or not (watch is None or watch()):
+                    raise
+        limit(connection, own)
         return replies
 
     def _mine(self) -> _Process:
@@ -127,28 +216,6 @@ class RedisTransport:
                 connection.disconnect()
             self._pool().release(connection)
 
-    def _exchange(self, connection: Any, batch: Batch) -> Replies:
-        sent = False
-        replies: list[Reply] = []
-        try:
-            packed = pack(batch)
-            sent = True
-            connection.send_packed_command([packed], check_health=False)
-            for _ in batch.commands:
-                try:
-                    replies.append(connection.read_response(disable_decoding=True))
-                except rex.ResponseError as error:
-                    replies.append(command_error(error))
-        except FAILURES as error:
-            connection.disconnect()
-            raise failure(error, self.address, sent=sent, writes=batch.writes) from error
-        except BaseException:
-            # Ctrl-C between a request and its reply: the next user of the connection must not
-            # read what was meant for this one.
-            connection.disconnect()
-            raise
-        return replies
-
     def _pool(self) -> redis.ConnectionPool:
         if self._client is None:
             with self._mine().lock:
@@ -166,6 +233,19 @@ class RedisTransport:
             self._client.connection_pool.disconnect(inuse_connections=False)
         if self._after is not None:
             self._after()
+
+
+def limit(connection: Any, seconds: float | None) -> None:
+    """Sets how long a connection waits for its peer; None: for ever."""
+    if connection._sock is not None:
+        connection._sock.settimeout(None if seconds is None else max(seconds, SHORTEST_S))
+
+
+def _reply(connection: Any, **options: bool) -> Reply:
+    try:
+        return connection.read_response(disable_decoding=True, **options)
+    except rex.ResponseError as error:
+        return command_error(error)
 
 
 def _put_back(mine: _Process) -> Any:

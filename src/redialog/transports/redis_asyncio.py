@@ -5,23 +5,67 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, TypeAlias
 
 import redis.asyncio
 import redis.exceptions as rex
 from redis.asyncio.connection import AbstractConnection
 
-from redialog.effect import Batch, Replies, Reply
+from redialog.effect import Batch, Patience, Replies, Reply
 from redialog.errors import Closed, WrongEventLoop
 from redialog.transports._redis_common import (
     FAILURES,
     UNREACHED,
+    WATCH_S,
     command_error,
     failure,
+    nobody,
     pack,
 )
 
 _BROKEN = (*FAILURES, asyncio.IncompleteReadError)
+
+
+Watch: TypeAlias = Callable[[], Awaitable[bool]]
+
+
+class Waiting:
+    """How long a call waits for its replies.
+
+    Args:
+        within: seconds that it may take at most; None: no limit of its own.
+        watch: asked now and then whether to go on.
+    """
+
+    def __init__(self, within: float | None, watch: Watch | None) -> None:
+        self._within = within
+        self._watch = watch
+
+    def limit(self, usual: float | None) -> float | None:
+        """The seconds for a call that usually has so many."""
+        if self._within is None or usual is None:
+            return usual if self._within is None else self._within
+        return min(usual, self._within)
+
+    async def reply(self, connection: AbstractConnection) -> Reply:
+        """The next reply."""
+        if self._watch is None:
+            return await _reply(connection)
+        while True:
+            try:
+                async with asyncio.timeout(WATCH_S) as patience:
+                    return await _reply(connection, disconnect_on_error=False)
+            except TimeoutError:
+                # redis-py's own is another one.
+                if not patience.expired() or not await self._watch():
+                    raise
+
+
+async def _reply(connection: AbstractConnection, **options: bool) -> Reply:
+    try:
+        return await connection.read_response(disable_decoding=True, **options)
+    except rex.ResponseError as error:
+        return command_error(error)
 
 
 class AsyncRedisTransport:
@@ -31,6 +75,7 @@ class AsyncRedisTransport:
         open_client: makes the client, at the first use.
         address: where it leads, without secrets.
         owned: whether `close` closes the client.
+        patience: of its operations.
         reply_timeout: seconds for a batch, where the client's connections have no timeout of their
             own. Theirs costs a task for each request and a timer for each reply: 60 µs of an
             append's 230.
@@ -45,12 +90,14 @@ class AsyncRedisTransport:
         *,
         address: str,
         owned: bool,
+        patience: Patience = Patience(),  # noqa: B008 - it is frozen
         reply_timeout: float | None = None,
         before: Callable[[], None] | None = None,
         repair: Callable[[], Awaitable[None]] | None = None,
         after: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.address = address
+        self.patience = patience
         self._open_client = open_client
         self._client: redis.asyncio.Redis | None = None
         self._owned = owned
@@ -69,12 +116,25 @@ class AsyncRedisTransport:
         # it: asyncio's Condition loses it, its Semaphore does not.
         self._free: asyncio.Semaphore | None = None
 
-    async def execute(self, batch: Batch) -> Replies:
+    async def execute(
+        self, batch: Batch, within: float | None = None, watch: Watch | None = None
+    ) -> Replies:
         """As `redialog.effect.AsyncTransport.execute`.
+
+        Args:
+            batch: the same.
+            within: the same.
+            watch: asked now and then while a reply is outstanding, whether to go on waiting.
 
         Raises:
             WrongEventLoop: the connections belong to another event loop.
         """
+        if batch.to == "sentinels":
+            return nobody(batch)
+        replies = await self._execute(batch, Waiting(within, watch))
+        return [[(self.address, reply)] for reply in replies] if batch.to else replies
+
+    async def _execute(self, batch: Batch, waiting: Waiting) -> Replies:
         if self._closed:
             raise Closed("the memory is closed")
         self._check_loop()
@@ -82,13 +142,13 @@ class AsyncRedisTransport:
             self._before()
         pool = (self._client or await self._opened()).connection_pool
         if self._free is None:
-            return await self._served(pool, batch)
+            return await self._served(pool, batch, waiting)
         if self._free.locked():
             await self._admitted(self._free, pool)
         else:
             await self._free.acquire()
         try:
-            return await self._served(pool, batch)
+            return await self._served(pool, batch, waiting)
         finally:
             self._free.release()
 
@@ -100,10 +160,10 @@ class AsyncRedisTransport:
         except TimeoutError as error:
             raise failure(rex.MaxConnectionsError(), self.address) from error
 
-    async def _served(self, pool: Any, batch: Batch) -> Replies:
-        connection = self._idle.pop() if self._idle else await self._taken(pool)
+    async def _served(self, pool: Any, batch: Batch, waiting: Waiting) -> Replies:
+        connection = self._idle.pop() if self._idle else await self._taken(pool, waiting)
         try:
-            replies = await self._exchange(connection, batch)
+            replies = await self._exchange(connection, batch, waiting)
         except BaseException:
             # The others may have died with it: the pool checks what it hands out again.
             await pool.release(connection)
@@ -118,10 +178,10 @@ class AsyncRedisTransport:
         await pool.release(connection)
         return replies
 
-    async def _taken(self, pool: Any) -> AbstractConnection:
+    async def _taken(self, pool: Any, waiting: Waiting) -> AbstractConnection:
         """A connection of the pool."""
         try:
-            async with asyncio.timeout(self._reply_timeout):
+            async with asyncio.timeout(waiting.limit(self._reply_timeout)):
                 return await (self._connected(pool) if self._owned else self._borrowed(pool))
         except UNREACHED as error:
             if self._repair is not None:
@@ -155,22 +215,21 @@ class AsyncRedisTransport:
         while self._idle:
             await pool.release(self._idle.pop())
 
-    async def _exchange(self, connection: AbstractConnection, batch: Batch) -> Replies:
+    async def _exchange(
+        self, connection: AbstractConnection, batch: Batch, waiting: Waiting
+    ) -> Replies:
         sent = False
         replies: list[Reply] = []
         try:
             packed = pack(batch)
             asked = _cancellations()
             sent = True
-            async with asyncio.timeout(self._reply_timeout):
+            async with asyncio.timeout(waiting.limit(self._reply_timeout)):
                 await connection.send_packed_command([packed], check_health=False)
                 if _cancellations() > asked:
                     raise asyncio.CancelledError
                 for _ in batch.commands:
-                    try:
-                        replies.append(await connection.read_response(disable_decoding=True))
-                    except rex.ResponseError as error:
-                        replies.append(command_error(error))
+                    replies.append(await waiting.reply(connection))  # noqa: PERF401 - plainer
         except _BROKEN as error:
             await connection.disconnect(nowait=True)
             raise failure(error, self.address, sent=sent, writes=batch.writes) from error

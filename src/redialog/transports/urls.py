@@ -2,45 +2,75 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from typing import Literal, TypeAlias
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import msgspec
 
 from redialog.errors import ConfigurationError
 
-if TYPE_CHECKING:
-    import redis
-    import redis.asyncio
+Address: TypeAlias = tuple[str, int]
+"""Of a node: host and port."""
 
-    from redialog.embedded import Lease
-    from redialog.transports.redis import RedisTransport
-    from redialog.transports.redis_asyncio import AsyncRedisTransport
+Kind: TypeAlias = Literal["redis", "sentinel", "cluster", "rest", "embedded"]
 
-_REDIS = ("redis", "rediss", "unix")
-_SUPPORTED = "redis://, rediss://, unix:// and embedded:"
+_SUPPORTED = (
+    "redis://, rediss://, unix://, redis+sentinel://, rediss+sentinel://, redis+cluster://, "
+    "rediss+cluster://, https:// (Upstash) and embedded:"
+)
+_SCHEMES: dict[str, Kind] = {
+    **dict.fromkeys(("redis", "rediss", "unix"), "redis"),
+    **dict.fromkeys(("redis+sentinel", "rediss+sentinel"), "sentinel"),
+    **dict.fromkeys(("redis+cluster", "rediss+cluster"), "cluster"),
+    **dict.fromkeys(("http", "https"), "rest"),
+    "embedded": "embedded",
+}
+_PORTS = {"sentinel": 26379}
+_SENTINEL_LOGIN = ("sentinel_username", "sentinel_password")
 
 
-class Target(msgspec.Struct, frozen=True):
+class Target(msgspec.Struct, frozen=True, kw_only=True):
     """Where a memory leads.
 
     Attributes:
-        url: as the client library takes it; empty for the embedded server.
+        kind: what is there.
+        url: as the client library takes it; of a Sentinel or Cluster deployment, that of a node
+            with ``{}`` for its host and port.
         address: the same without secrets, for people.
+        hosts: the sentinels, or the nodes that a Cluster is known by.
+        service: what the sentinels call the primary.
+        sentinel_login: options for the connections to the sentinels.
+        token: of a REST service.
         folder: of the embedded server; None for its default.
     """
 
-    url: str
+    kind: Kind
     address: str
+    url: str = ""
+    hosts: tuple[Address, ...] = ()
+    service: str = ""
+    sentinel_login: dict[str, str] = {}
+    token: str = ""
     folder: Path | None = None
 
-    @property
-    def embedded(self) -> bool:
-        """Whether it is the embedded server."""
-        return not self.url
+    def __repr__(self) -> str:
+        return f"<Target {self.address}>"
+
+    def node(self, address: Address) -> str:
+        """The URL of one node of a deployment."""
+        return self.url.replace("{}", shown(address), 1)
+
+    def sentinel(self, address: Address) -> str:
+        """The URL of a sentinel; its login is among the options."""
+        return f"{self.url.partition(':')[0]}://{shown(address)}"
+
+
+def shown(address: Address) -> str:
+    """A node's address as it stands in a URL."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def merged(config: object, options: Mapping[str, object]) -> dict[str, object]:
@@ -54,54 +84,82 @@ def merged(config: object, options: Mapping[str, object]) -> dict[str, object]:
     return {**(config or {}), **options}
 
 
-def resolve(url: str | None, environ: Mapping[str, str]) -> Target:
+def resolve(url: str | None, environ: Mapping[str, str], token: str | None = None) -> Target:
     """The target of a URL.
 
     Args:
-        url: or None for ``REDIALOG_URL``, else ``REDIS_URL``, else the embedded server.
+        url: or None for ``REDIALOG_URL``, else ``UPSTASH_REDIS_REST_URL``, else ``REDIS_URL``, else
+            the embedded server.
         environ: the environment.
+        token: of a REST service; None for ``REDIALOG_TOKEN``, or ``UPSTASH_REDIS_REST_TOKEN`` where
+            the URL is the one that belongs to it.
 
     Raises:
         ConfigurationError: no such URL is understood. Its text holds no part of the URL but the
             scheme, since the rest can be a secret.
     """
+    upstash = environ.get("UPSTASH_REDIS_REST_URL") or None
     if url is None:
-        url = environ.get("REDIALOG_URL") or _from_others(environ) or "embedded:"
+        url = environ.get("REDIALOG_URL") or upstash or environ.get("REDIS_URL") or "embedded:"
     if not isinstance(url, str):
         raise ConfigurationError(f"the url must be text, not {type(url).__name__}")
     scheme, colon, rest = url.partition(":")
     scheme = scheme.lower()
     if not colon:
         raise ConfigurationError(f"the url has no scheme; supported are {_SUPPORTED}")
-    if scheme == "embedded":
+    kind = _SCHEMES.get(scheme)
+    if kind is None:
+        named = scheme if scheme.replace("+", "").isalnum() else "?"
+        raise ConfigurationError(
+            f"the url scheme {named!r} is not supported; supported are {_SUPPORTED}"
+        )
+    if kind == "rest":
+        token = token or environ.get("REDIALOG_TOKEN")
+        if token is None and url == upstash:
+            # Not for any other: a token is sent to whom it belongs.
+            token = environ.get("UPSTASH_REDIS_REST_TOKEN")
+        return _rest(url, scheme, token)
+    if token is not None:
+        raise ConfigurationError(
+            "a token goes with an https:// url; others hold a user and password"
+        )
+    if kind == "embedded":
         return _embedded(rest)
-    if scheme not in _REDIS:
-        shown = scheme if scheme.replace("+", "").isalnum() else "?"
-        raise ConfigurationError(
-            f"the url scheme {shown!r} is not supported; supported are {_SUPPORTED}"
-        )
-    return Target(f"{scheme}:{rest}", _address(f"{scheme}:{rest}", scheme))
+    if kind == "redis":
+        url = f"{scheme}:{rest}"
+        return Target(kind=kind, url=url, address=_address(url, scheme))
+    return _deployment(kind, scheme, rest)
 
 
-def _from_others(environ: Mapping[str, str]) -> str | None:
-    if environ.get("UPSTASH_REDIS_REST_URL"):
+def _rest(url: str, scheme: str, token: str | None) -> Target:
+    if not token:
         raise ConfigurationError(
-            "UPSTASH_REDIS_REST_URL is set, and this version does not speak REST yet; set "
-            "REDIALOG_URL to say where the conversations lie"
+            "a REST url needs a token: pass token=, or set REDIALOG_TOKEN, or both "
+            "UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN"
         )
-    return environ.get("REDIS_URL")
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+        host = parts.hostname or ""
+    except ValueError:
+        host = port = ""
+    if not host:
+        raise ConfigurationError(
+            "the url cannot be read: it must look like https://NAME.upstash.io"
+        )
+    return Target(kind="rest", url=url, address=f"{scheme}://{host}{port}", token=token)
 
 
 def _embedded(rest: str) -> Target:
     path = unquote(rest.removeprefix("//"))
     if not path:
-        return Target("", "embedded:")
+        return Target(kind="embedded", address="embedded:")
     folder = Path(path)
     if not folder.is_absolute():
         raise ConfigurationError(
             "the folder of an embedded url must be absolute: embedded:///home/me/chats"
         )
-    return Target("", f"embedded://{folder}", folder)
+    return Target(kind="embedded", address=f"embedded://{folder}", folder=folder)
 
 
 def _address(url: str, scheme: str) -> str:
@@ -123,138 +181,61 @@ def _address(url: str, scheme: str) -> str:
             "special characters in the user name and password percent-encoded "
             "(urllib.parse.quote(password, safe=''))"
         ) from None
-    if ":" in host:
-        host = f"[{host}]"
-    return f"{scheme}://{host}:{port}/{database}"
+    return f"{scheme}://{shown((host, port))}/{database}"
 
 
-def open_redis(target: Target, options: Mapping[str, object]) -> RedisTransport:
-    """A blocking transport to a target; connects at its first use.
-
-    Args:
-        target: where to.
-        options: for the client library, unchanged; they win over this library's defaults.
-
-    Raises:
-        ConfigurationError: the client library does not take an option.
-    """
-    import redis
-
-    from redialog.transports.redis import RedisTransport
-
-    if target.embedded:
-        server = _Embedded(target.folder)
-
-        def open_embedded() -> redis.Redis:
-            return _client(redis, server.attach(), options)  # type: ignore[no-any-return]
-
-        return RedisTransport(
-            open_embedded,
-            address=target.address,
-            owned=True,
-            before=server.ensure,
-            repair=server.repair,
-            after=server.close,
-        )
-    client: redis.Redis = _client(redis, target.url, options)
-    return RedisTransport(lambda: client, address=target.address, owned=True)
-
-
-def open_redis_asyncio(target: Target, options: Mapping[str, object]) -> AsyncRedisTransport:
-    """The same for asyncio."""
-    import redis.asyncio
-
-    from redialog.transports._redis_common import REPLY_TIMEOUT_S
-    from redialog.transports.redis_asyncio import AsyncRedisTransport
-
-    # The transport's own timer is the cheaper one.
-    reply_timeout = _seconds(options, "socket_timeout", REPLY_TIMEOUT_S)
-    untimed = {**options, "socket_timeout": None}
-    if target.embedded:
-        server = _Embedded(target.folder)
-
-        async def open_embedded() -> redis.asyncio.Redis:
-            url = await asyncio.to_thread(server.attach)
-            return _client(redis.asyncio, url, untimed)  # type: ignore[no-any-return]
-
-        return AsyncRedisTransport(
-            open_embedded,
-            address=target.address,
-            owned=True,
-            reply_timeout=reply_timeout,
-            before=server.ensure,
-            repair=lambda: asyncio.to_thread(server.repair),
-            after=lambda: asyncio.to_thread(server.close),
-        )
-    client: redis.asyncio.Redis = _client(redis.asyncio, target.url, untimed)
-
-    async def opened() -> redis.asyncio.Redis:
-        return client
-
-    return AsyncRedisTransport(
-        opened, address=target.address, owned=True, reply_timeout=reply_timeout
-    )
-
-
-class _Embedded:
-    """A share in the embedded server, taken at the first use."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-        self._lease: Lease | None = None
-
-    def attach(self) -> str:
-        from redialog import embedded
-
-        self._lease = embedded.attach(self._folder)
-        return f"unix://{quote(str(self._lease.socket_path))}"
-
-    def ensure(self) -> None:
-        if self._lease is not None:
-            self._lease.ensure()
-
-    def repair(self) -> None:
-        if self._lease is not None:
-            self._lease.repair()
-
-    def close(self) -> None:
-        if self._lease is not None:
-            self._lease.close()
-
-
-def _seconds(options: Mapping[str, object], name: str, default: float) -> float | None:
-    value = options.get(name, default)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise ConfigurationError(f"{name} must be a number of seconds above zero, or None")
-    return float(value)
-
-
-def _client(module: Any, url: str, options: Mapping[str, object]) -> Any:
-    from redialog.transports._redis_common import (
-        CONNECT_TIMEOUT_S,
-        REPLY_TIMEOUT_S,
-        client_defaults,
-    )
-
-    _seconds(options, "socket_timeout", REPLY_TIMEOUT_S)
-    _seconds(options, "socket_connect_timeout", CONNECT_TIMEOUT_S)
-    defaults = client_defaults()
-    if url.startswith("unix:"):
-        del defaults["socket_keepalive"]
+def _deployment(kind: Kind, scheme: str, rest: str) -> Target:
+    """Several hosts, of which a client finds the right one by asking."""
     try:
-        pool = module.BlockingConnectionPool.from_url(url, **(defaults | dict(options)))
-        # Wrong options would show only when the first connection is made.
-        pool.connection_class(**pool.connection_kwargs)
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(
-            f"the client library refuses its options: {_named(error)}"
-        ) from None
-    return module.Redis(connection_pool=pool)
+        parts = urlsplit(f"redis:{rest}")
+        rest.encode()
+        login, at, hosts = parts.netloc.rpartition("@")
+        query = dict(
+            parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+        )
+        found = tuple(_host(one, _PORTS.get(kind, 6379)) for one in hosts.split(","))
+        first, *more = parts.path.strip("/").split("/")
+        service, base = ("", first) if kind == "cluster" else (unquote(first), "".join(more[:1]))
+        if len(more) > (kind == "sentinel") or (kind == "sentinel" and not service):
+            raise ValueError
+        database = int(query.pop("db", base) or 0)
+        if database < 0 or (kind == "cluster" and database):
+            raise ValueError
+    except ValueError:
+        raise ConfigurationError(_EXAMPLES[kind]) from None
+    of_sentinels = {
+        name.removeprefix("sentinel_"): query.pop(name) for name in _SENTINEL_LOGIN if name in query
+    }
+    inner = scheme.partition("+")[0]
+    tail = f"?{urlencode(query)}" if query else ""
+    named = ",".join(map(shown, found))
+    place = f"/{service}/{database}" if kind == "sentinel" else ""
+    return Target(
+        kind=kind,
+        # Braces in the login would be taken for the place of the host.
+        url=f"{inner}://{login.replace('{', '%7B')}{at}{{}}/{database}{tail}",
+        address=f"{scheme}://{named}{place}",
+        hosts=found,
+        service=service,
+        sentinel_login=of_sentinels,
+    )
 
 
-def _named(error: Exception) -> str:
-    """The option that redis-py complains of; of other complaints only the kind: they can quote."""
-    _, found, name = str(error).partition("unexpected keyword argument ")
-    return f"there is no option {name}" if found else type(error).__name__
+def _host(text: str, port: int) -> Address:
+    parts = urlsplit(f"//{text}")
+    if not parts.hostname or parts.path or parts.query:
+        raise ValueError
+    parts.hostname.encode("idna")
+    return parts.hostname, parts.port or port
+
+
+_HOW = (
+    "special characters in the user name and password are percent-encoded "
+    "(urllib.parse.quote(password, safe=''))"
+)
+_EXAMPLES = {
+    "sentinel": "the url cannot be read: it must look like "
+    f"redis+sentinel://user:password@h1:26379,h2:26379,h3:26379/mymaster/0; {_HOW}",
+    "cluster": "the url cannot be read: it must look like "
+    f"redis+cluster://user:password@h1:6379,h2:6379, where the only database is 0; {_HOW}",
+}

@@ -1,0 +1,60 @@
+"""What the blocking and the asyncio transport over several nodes have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from redialog.errors import ConfigurationError
+from redialog.transports._redis_common import CONNECT_TIMEOUT_S
+from redialog.transports.cluster import ClusterRouter
+from redialog.transports.routes import Router
+from redialog.transports.sentinels import QUESTION_S, SentinelRouter
+from redialog.transports.urls import Target
+
+_SENTINEL = ("sentinel_kwargs", "sentinel_username", "sentinel_password")
+_SHARED = ("ssl_", "socket_connect_timeout")
+
+
+def router_of(target: Target, *, replicated: bool, clock: Callable[[], float]) -> Router:
+    """The router of a deployment.
+
+    Args:
+        target: which.
+        replicated: whether a write must be safe from a failover.
+        clock: seconds, monotonic.
+    """
+    if target.kind == "cluster":
+        return ClusterRouter(
+            target.hosts, address=target.address, replicated=replicated, clock=clock
+        )
+    return SentinelRouter(
+        target.hosts,
+        target.service,
+        address=target.address,
+        replicated=replicated,
+        clock=clock,
+    )
+
+
+def node_options(options: Mapping[str, object]) -> dict[str, object]:
+    """The options for the nodes that hold the data."""
+    return {name: value for name, value in options.items() if name not in _SENTINEL}
+
+
+def sentinel_options(target: Target, options: Mapping[str, object]) -> dict[str, object]:
+    """The options for the sentinels: their own login and limits, the TLS of the others.
+
+    Raises:
+        ConfigurationError: ``sentinel_kwargs`` is no mapping.
+    """
+    own = options.get("sentinel_kwargs") or {}
+    if not isinstance(own, Mapping):
+        raise ConfigurationError("sentinel_kwargs must be a mapping")
+    login = {
+        name: options[f"sentinel_{name}"]
+        for name in ("username", "password")
+        if f"sentinel_{name}" in options
+    }
+    shared = {name: value for name, value in options.items() if name.startswith(_SHARED)}
+    limits = {"socket_connect_timeout": min(CONNECT_TIMEOUT_S, 2 * QUESTION_S)}
+    return {**limits, **shared, **target.sentinel_login, **login, **own, "protocol": 2}

@@ -1,0 +1,115 @@
+"""The asyncio transport over several nodes: Sentinel and Cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import redis.asyncio
+
+from redialog.effect import Batch, Patience, Replies
+from redialog.errors import Closed, TransportError
+from redialog.transports.deployments import node_options, router_of, sentinel_options
+from redialog.transports.opening import client, timer
+from redialog.transports.redis_asyncio import AsyncRedisTransport, Watch
+from redialog.transports.routes import Hop, Outcome, Role, Route, Router, Step, T, gone, late
+from redialog.transports.urls import Address, Target, shown
+
+Open: TypeAlias = Callable[[Address, Role], AsyncRedisTransport]
+
+
+def open_routed_asyncio(
+    target: Target, options: Mapping[str, object], patience: Patience, *, replicated: bool
+) -> AsyncRoutedTransport:
+    """As `redialog.transports.routed.open_routed`."""
+    of: dict[Role, tuple[float | None, dict[str, object]]] = {
+        "data": timer(node_options(options)),
+        "sentinel": timer(sentinel_options(target, options)),
+    }
+
+    def open_node(address: Address, role: Role) -> AsyncRedisTransport:
+        url = target.node(address) if role == "data" else target.sentinel(address)
+        reply_timeout, untimed = of[role]
+        made = client(redis.asyncio, url, untimed)
+
+        async def opened() -> redis.asyncio.Redis:
+            return made  # type: ignore[no-any-return]
+
+        where = f"redis://{shown(address)}"
+        return AsyncRedisTransport(
+            opened, address=where, owned=True, patience=patience, reply_timeout=reply_timeout
+        )
+
+    for role in of:
+        open_node(target.hosts[0], role)
+    router = router_of(target, replicated=replicated, clock=time.monotonic)
+    return AsyncRoutedTransport(router, open_node, address=target.address, patience=patience)
+
+
+class AsyncRoutedTransport:
+    """As `redialog.transports.routed.RoutedTransport`."""
+
+    def __init__(
+        self, router: Router, open_node: Open, *, address: str, patience: Patience
+    ) -> None:
+        self.address = address
+        self.patience = patience
+        self._router = router
+        self._open_node = open_node
+        self._nodes: dict[tuple[Address, Role], AsyncRedisTransport] = {}
+        self._closed = False
+
+    async def execute(self, batch: Batch, within: float | None = None) -> Replies:
+        """As `redialog.effect.AsyncTransport.execute`."""
+        if self._closed:
+            raise Closed("the memory is closed")
+        return await self._follow(self._router.route(batch), within)
+
+    async def _follow(self, route: Route[T], within: float | None) -> T:
+        until = None if within is None else time.monotonic() + within
+        try:
+            step = next(route)
+            while True:
+                left = late(step, until, time.monotonic, self.address)
+                step = route.send(await self._take(step, left))
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+
+    async def _take(self, step: Step, within: float | None) -> list[Outcome]:
+        for node in step.drop:
+            dropped = self._nodes.pop((node, "data"), None)
+            if dropped is not None:
+                await dropped.close()
+        if len(step.hops) == 1:
+            return [await self._one(step.hops[0], within, watched=step.watched)]
+        # A group, not gather: where one is cancelled or breaks, none is left behind.
+        async with asyncio.TaskGroup() as group:
+            asked = [
+                group.create_task(self._one(hop, within, watched=step.watched)) for hop in step.hops
+            ]
+        return [one.result() for one in asked]
+
+    async def _one(self, hop: Hop, within: float | None, *, watched: bool) -> Outcome:
+        watch = self._watch(hop) if watched else None
+        key = (hop.node, hop.role)
+        node = self._nodes.get(key) or self._nodes.setdefault(key, self._open_node(*key))
+        try:
+            return await node.execute(hop.batch, within, watch)
+        except TransportError as error:
+            return error
+        except Closed:
+            if self._closed:
+                raise
+            # Another task has learnt meanwhile that the node is no longer the right one.
+            return gone(hop.node)
+
+    def _watch(self, hop: Hop) -> Watch:
+        return lambda: self._follow(self._router.still(hop.node), None)
+
+    async def close(self) -> None:
+        """As `redialog.effect.AsyncTransport.close`."""
+        self._closed = True
+        while self._nodes:
+            await self._nodes.popitem()[1].close()
