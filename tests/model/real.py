@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import redis
 
 from redialog import drive, scripts
-from redialog.effect import Batch, Op, Replies, Transport
+from redialog.effect import DEADLINE_S, Batch, Op, Replies, Transport
 from redialog.keys import Layout, OwnLayout, SharedLayout
 from redialog.transports import clients
 from tests.support.servers import Server
@@ -111,7 +111,7 @@ class Real:
         self.shared = shared
         self.layout: Layout = SharedLayout("n", "chat:") if shared else OwnLayout("n")
         self.raw: redis.Redis = server.client()
-        self.transport = Recording(clients.adopt_redis(self.raw))
+        self.transport = Recording(clients.adopt(self.raw, DEADLINE_S))
 
     def run(self, op: Op[T]) -> T:
         """Runs an operation."""

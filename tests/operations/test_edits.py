@@ -38,6 +38,7 @@ from tests.operations.tools import (
 )
 
 LOG = [element(2), element(1), element(0)]
+RENEWED = (b"PEXPIRE", OWN.op(TOKEN), 60_000)
 CHANGED: list[Any] = [CommandError("CHANGED", "")]
 NEW = codec.element(codec.stored_as(Message.user("new"), "id-1", None))
 FOREIGN = b'{"type":"human","data":{"content":"hi"}}'
@@ -133,28 +134,30 @@ def test_an_edit_under_a_key_asks_first_whether_it_was_done(
     op: Operation, action: str, text: str | bytes, result: Any
 ) -> None:
     """1 round trip more; else it would look for a message that it has removed itself."""
-    batches, found = play(op(resent=True), [None], [LOG], done(1))
-    assert batches[0].commands == ((b"GET", OWN.op(TOKEN)),)
+    batches, found = play(op(resent=True), [0, None], [LOG], done(1))
+    # Renewed, so that the answer is a write that replicas can confirm.
+    assert batches[0].commands == (RENEWED, (b"GET", OWN.op(TOKEN)))
+    assert batches[0].writes is True
     assert found == result
-    answered = [f"{asked(OWN.log)[action]}:1".encode()]
+    answered = [1, f"{asked(OWN.log)[action]}:1".encode()]
     after = [[element(2), text, element(0)]] if action in ("replace", "reword") else []
-    for answer in (answered, [answered[0].decode()]):
+    for answer in (answered, [1, answered[1].decode()]):
         batches, found = play(op(resent=True), answer, *[[log] for log in after])
         assert found == result
-        assert not any(batch.writes for batch in batches)
+        assert not any(batch.writes for batch in batches[1:])
 
 
 def test_a_message_that_was_not_there_is_remembered_under_a_key() -> None:
     """A resend must not take out what was stored under that id since."""
-    batches, found = play(remove(resent=True), [None], [[element(9)]], [None])
+    batches, found = play(remove(resent=True), [0, None], [[element(9)]], [None, 1])
     assert found is False
     token = (b"SET", OWN.op(TOKEN), f"{asked(OWN.log)['remove']}:0", b"PX", 60_000)
-    assert batches[-1].commands == ((*token, b"NX", b"GET"),)
+    assert batches[-1].commands == ((*token, b"NX", b"GET"), RENEWED)
     assert batches[-1].writes is True
-    assert play(remove(resent=True), [f"{asked(OWN.log)['remove']}:0".encode()])[1] is False
+    assert play(remove(resent=True), [1, f"{asked(OWN.log)['remove']}:0".encode()])[1] is False
     # The first call was still on its way, and took it out after the look at the token.
-    done_since = [f"{asked(OWN.log)['remove']}:1".encode()]
-    assert play(remove(resent=True), [None], [[element(9)]], done_since)[1] is True
+    done_since = [f"{asked(OWN.log)['remove']}:1".encode(), 1]
+    assert play(remove(resent=True), [0, None], [[element(9)]], done_since)[1] is True
     # Nobody can send it again where the token is fresh.
     assert len(play(remove(), [[element(9)]])[0]) == 1
 
@@ -166,7 +169,7 @@ def test_a_message_that_was_not_there_is_remembered_under_a_key() -> None:
 def test_a_key_that_was_used_for_something_else(op: Operation, other: bytes) -> None:
     """Nothing is done, and the caller learns it, whether it is asked first or by the script."""
     with pytest.raises(IdempotencyMismatch):
-        play(op(resent=True), [other])
+        play(op(resent=True), [1, other])
     with pytest.raises(IdempotencyMismatch):
         play(op(), [LOG], [[1, other, b""]])
 

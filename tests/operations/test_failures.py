@@ -8,7 +8,15 @@ import pickle
 import pytest
 import redis.exceptions as rex
 
-from redialog import AuthError, ConnectError, ConnectionLost, NotRedis, ReplyTimeout, TransportError
+from redialog import (
+    AuthError,
+    ConnectError,
+    ConnectionLost,
+    NotRedis,
+    ReplyTimeout,
+    TransportError,
+    Unavailable,
+)
 from redialog.transports._redis_common import failure
 
 ADDRESS = "redis://h:1/0"
@@ -23,7 +31,7 @@ REFUSED: list[tuple[BaseException, type[TransportError]]] = [
     (rex.AuthenticationError("WRONGPASS"), AuthError),
     (rex.NoPermissionError("NOPERM"), AuthError),
     (rex.InvalidResponse("Protocol error: H"), NotRedis),
-    (rex.BusyLoadingError("loading"), ConnectError),
+    (rex.BusyLoadingError("loading"), Unavailable),
     (rex.MaxConnectionsError("Too many connections"), ConnectError),
 ]
 

@@ -159,32 +159,33 @@ def test_a_copy_that_was_lost_is_made_again() -> None:
 def test_a_fork_under_a_key_asks_first_whether_it_was_done() -> None:
     """2 round trips more: the token lies with the new session, a mark of it with the old one."""
     target = LAYOUT.session(NEAR)
-    batches, _ = play(forking(resent=True), [None], copied(), [None], DONE)
+    batches, _ = play(forking(resent=True), [0, None], copied(), [None], DONE)
     mark = ALONE.op(f"{TOKEN}.fork")
-    assert batches[0].commands == ((b"GET", target.op(TOKEN)),)
+    op = target.op(TOKEN)
+    assert batches[0].commands == ((b"PEXPIRE", op, 60_000), (b"GET", op))
     assert batches[2].commands == ((b"SET", mark, ASKED, b"PX", 60_000, b"NX", b"GET"),)
     for answer in (ASKED.encode(), ASKED):
-        assert len(play(forking(resent=True), [answer])[0]) == 1
-        play(forking(resent=True), [None], copied(), [answer], DONE)
+        assert len(play(forking(resent=True), [1, answer])[0]) == 1
+        play(forking(resent=True), [0, None], copied(), [answer], DONE)
 
 
 def test_one_key_is_for_a_fork_to_one_id() -> None:
     """Another id is noticed by the mark, wherever it lies; a random one follows from the token."""
     for other in (FAR, f"{NEAR}2"):
         with pytest.raises(IdempotencyMismatch):
-            play(forking(other, resent=True), [None], copied(), [ASKED.encode()])
+            play(forking(other, resent=True), [0, None], copied(), [ASKED.encode()])
     random = fork.fork(LAYOUT, writing(ALONE, resent=True), NEAR, None, random=True)
     with pytest.raises(IdempotencyMismatch):
-        play(random, [None], copied(), [ASKED.encode()])
+        play(random, [0, None], copied(), [ASKED.encode()])
 
 
 @pytest.mark.parametrize("other", [b"dddddddd:1700", b"1", b"a" * 16, b"", b"fork:1"])
 def test_a_key_that_was_used_for_something_else(other: bytes) -> None:
     """Whether it is asked first or by the script."""
     with pytest.raises(IdempotencyMismatch):
-        play(forking(resent=True), [other])
+        play(forking(resent=True), [1, other])
     with pytest.raises(IdempotencyMismatch):
-        play(forking(resent=True), [None], copied(), [other])
+        play(forking(resent=True), [0, None], copied(), [other])
     with pytest.raises(IdempotencyMismatch):
         play(forking(), copied(), [[1, other, b""]])
 

@@ -184,7 +184,11 @@ def seen(write: Write) -> Op[bytes | None]:
     """
     if not write.resent:
         return None
-    [reply] = yield Batch(((b"GET", write.keys.op(write.token)),))
+    op = write.keys.op(write.token)
+    # A write, so that it is confirmed as one: what the token stands for came over another
+    # connection, and a failover must not lose what is answered from it.
+    commands = ((b"PEXPIRE", op, TOKEN_TTL_MS), (b"GET", op))
+    _, reply = yield Batch(commands, writes=True, resend_key=write.resend_key)
     answer = replies.checked(reply, write.keys.log)
     return None if answer is None else replies.text(answer)
 

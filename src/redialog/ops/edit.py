@@ -179,8 +179,11 @@ def _nothing_done(write: Write, asked: str) -> Op[int]:
     """
     if not write.resent:
         return 0
-    token = (b"SET", write.keys.op(write.token), f"{asked}:0", b"PX", TOKEN_TTL_MS)
-    [reply] = yield Batch(((*token, b"NX", b"GET"),), writes=True, resend_key=write.resend_key)
+    op = write.keys.op(write.token)
+    token = (b"SET", op, f"{asked}:0", b"PX", TOKEN_TTL_MS, b"NX", b"GET")
+    # Renewed where it was there, as in `seen`.
+    commands = (token, (b"PEXPIRE", op, TOKEN_TTL_MS))
+    reply, _ = yield Batch(commands, writes=True, resend_key=write.resend_key)
     earlier = replies.checked(reply, write.keys.log)
     return 0 if earlier is None else _dropped(replies.text(earlier), asked)
 

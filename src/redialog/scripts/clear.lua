@@ -10,15 +10,15 @@
 -- Errors: OWNER (the session is another user's), VERSION, WRONGTYPE, READONLY, before the
 -- first change.
 
-local log, meta, op, sessions, user = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-
-local seen = redis.call('GET', op)
-if seen then
-  return {1, seen}
-end
 -- include include/companions.lua
 -- include include/keeping.lua
 
+local log, meta, op, sessions, user = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+
+local seen = answered(op, ARGV[2])
+if seen then
+  return {1, seen}
+end
 local length = redis.call('LLEN', log)
 local kept, stale, problem = companions(log, meta, ARGV[3])
 if problem then

@@ -26,7 +26,7 @@ local position, action, element = tonumber(ARGV[6]), ARGV[8], ARGV[9]
 
 local kept, stale, problem = companions(log, meta, ARGV[4])
 local whose = not stale and kept[3] or ''
-local seen = redis.call('GET', op)
+local seen = answered(op, ARGV[1])
 if seen then
   return {1, seen, whose}
 end

@@ -21,7 +21,7 @@ local ttl = ARGV[1]
 
 local kept, stale, problem = companions(log, meta, ARGV[5])
 local whose = not stale and kept[3] or ''
-local seen = redis.call('GET', op)
+local seen = answered(op, ARGV[3])
 if seen then
   return {1, seen, whose}
 end

@@ -39,7 +39,7 @@ local function digest(first, last)
 end
 
 local kept, stale, problem = companions(log, meta, ARGV[2])
-local seen = redis.call('GET', op)
+local seen = answered(op, ARGV[1])
 if seen then
   return {1, seen}
 end

@@ -14,7 +14,7 @@
 
 local log, meta, op, title = KEYS[1], KEYS[2], KEYS[3], ARGV[5]
 
-local seen = redis.call('GET', op)
+local seen = answered(op, ARGV[1])
 if seen then
   return {1, seen}
 end

@@ -15,7 +15,11 @@ class Writing(Catalogue):
 
     def _first(self, handle: Handle, token: str, kind: str) -> tuple[object, ...] | None:
         """What the operation answered the first time; None where this is the first time."""
-        found = self.tokens.get((self.place(handle.session_id), token))
+        where = (self.place(handle.session_id), token)
+        found = self.tokens.get(where)
+        if found is not None:
+            # An answer from a token renews it.
+            found.until = self.now + TOKEN_TTL
         if found is not None and found.kind != kind:
             raise IdempotencyMismatch("this idempotency key was used for something else")
         return None if found is None else found.answer

@@ -7,6 +7,21 @@ local function clock()
   return string.format('%d', time[1] * 1000 + (time[2] - time[2] % 1000) / 1000)
 end
 
+-- Makes an answer from a token a write of its own. Whoever asks the replicas next (WAIT) asks for
+-- what this connection wrote, and the write that the token stands for came over another one.
+local function confirmable(op, token_ttl)
+  redis.call('PEXPIRE', op, token_ttl)
+end
+
+-- What the operation answered the first time, if there was one.
+local function answered(op, token_ttl)
+  local seen = redis.call('GET', op)
+  if seen then
+    confirmable(op, token_ttl)
+  end
+  return seen
+end
+
 -- The error for a user who may not run one of these commands, known before the first change: a write
 -- that is refused in the middle would be left half done. nil where all are allowed.
 local function forbidden(...)

@@ -17,6 +17,7 @@ local function land(sessions, user, adding, push, fields)
   local before = redis.call('LLEN', log)
   local seen = redis.call('SET', op, written, 'PX', ARGV[2], 'NX', 'GET')
   if seen then
+    confirmable(op, ARGV[2])
     return {1, seen, whose}
   end
   local function refused(why)
