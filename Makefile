@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help chat test lint format bench servers clean
+.PHONY: help chat test lint format bench faults conformance servers clean
 
 help:
 	@echo "make chat   talk to a chat that remembers   (ARGS=\"--session demo\")"
@@ -15,6 +15,8 @@ help:
 	@echo "make lint   types, style and format"
 	@echo "make format put the code into its format"
 	@echo "make bench  measure against plain redis-py"
+	@echo "make faults       servers killed, stalled, cut off: a table of what was lost"
+	@echo "make conformance  the same tests on every kind of Redis: a table of them"
 	@echo "make clean  remove the environment and caches"
 
 chat: $(VENV)/.chat
@@ -34,6 +36,12 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks $(ARGS)
+
+faults: $(VENV)/.dev servers
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m faults $(ARGS)
+
+conformance: $(VENV)/.dev servers
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/pytest tests/conformance/test_suite.py -q $(ARGS)
 
 servers: $(VENV)/.python
 	@.ci/servers $(BIN)

@@ -30,6 +30,7 @@ _SERVER_ERRORS: dict[str, tuple[type[ServerError], str]] = {
     "READONLY": (ReadOnly, "the server is a read-only replica; connect to the primary"),
     "NOPERM": (PermissionDenied, "the ACL user may not run a command or touch a key"),
     "CROSSSLOT": (CrossSlot, "the keys of one call lie in different slots"),
+    "MOVED": (ServerError, "the server is a node of a Cluster: use a redis+cluster:// url"),
     "MISCONF": (
         ServerError,
         "the server cannot write to its disk (MISCONF), so it takes no writes: free space there",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from redialog import AuthError, ConnectError, Message, NotRedis, TransportError
+from redialog import AuthError, ConnectError, Message, NotRedis, ReadOnly, TransportError
 from tests.faults.conftest import Connect
 from tests.support.proxy import FaultProxy
 from tests.support.servers import Server
@@ -103,3 +103,20 @@ def test_a_port_without_redis_is_recognised(connect: Connect, strange_port: int)
     assert time.monotonic() - started < 3
     assert isinstance(caught.value, NotRedis | ConnectError | TransportError)
     assert str(strange_port) in str(caught.value)
+
+
+def test_a_connection_to_a_replica_is_not_kept(connect: Connect) -> None:
+    """Behind the name of a managed primary another node stands after a failover."""
+    with Server("redis") as first, Server("redis") as second:
+        memory = connect(first.url)
+        chat = memory.session("s")
+        chat.append(Message.user("before"))
+        with first.client() as raw:
+            mine = {one["id"] for one in raw.client_list() if one["id"] != str(raw.client_id())}
+            raw.replicaof(second.host, second.port)
+            with pytest.raises(ReadOnly):
+                chat.append(Message.user("refused"))
+            assert not mine & {one["id"] for one in raw.client_list()}
+            raw.replicaof("NO", "ONE")
+        chat.append(Message.user("after"))
+        assert chat.messages()[-1].text == "after"

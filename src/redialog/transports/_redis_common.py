@@ -9,25 +9,32 @@ leaves the replies undecoded, whatever the client's settings.
 from __future__ import annotations
 
 import os
+import ssl
 from typing import Any, cast
 
 import hiredis
 import redis.exceptions as rex
 from redis.backoff import NoBackoff
 
-from redialog.effect import Batch, CommandError
+from redialog.effect import Batch, CommandError, Replies
 from redialog.errors import (
     AuthError,
     ConnectError,
     ConnectionLost,
     NotRedis,
     ReplyTimeout,
+    TLSError,
     TransportError,
+    Unavailable,
 )
+from redialog.transports._credentials import NoCredentials
+from redialog.transports._tls import chain, refusal
 
-CONNECT_TIMEOUT_S = 1.5
+CONNECT_TIMEOUT_S = 2.0
 REPLY_TIMEOUT_S = 5.0
 MAX_CONNECTIONS = 100
+WATCH_S = 0.5
+"""How often somebody who waits for a reply is asked whether to go on."""
 
 # redis-py strips the code of the errors that it knows.
 _CODES: tuple[tuple[type[rex.ResponseError], str], ...] = (
@@ -43,6 +50,11 @@ _CODES: tuple[tuple[type[rex.ResponseError], str], ...] = (
     (rex.MovedError, "MOVED"),
     (rex.AskError, "ASK"),
 )
+
+# What is wrong with a login: who, the password, or what this user may.
+_LOGIN = (rex.AuthenticationError, rex.AuthorizationError, rex.NoPermissionError)
+# The first bytes of an alert and of a handshake, as the parser names them.
+_TLS_RECORDS = (r"\x15", r"\x16")
 
 # What can go wrong before there is one: a host name can be none.
 UNREACHED = (rex.RedisError, OSError, EOFError, UnicodeError)
@@ -89,6 +101,10 @@ def command_error(error: rex.ResponseError) -> CommandError:
     for kind, code in _CODES:
         if isinstance(error, kind):
             return CommandError(code, text)
+    if getattr(error, "status_code", None) == "ERR" and " " in text:
+        # Its text can begin with a word in capitals: "XX and NX options ...". One word alone is a
+        # script's own code, before which the server has put ERR.
+        return CommandError("ERR", text)
     code, _, rest = text.partition(" ")
     # Servers write codes in capitals; a text without one is a plain error.
     return CommandError(code, rest) if code.isupper() else CommandError("ERR", text)
@@ -105,11 +121,13 @@ def failure(
         sent: whether the batch had been sent, wholly or in part.
         writes: whether it changes anything; a read that failed is never in doubt.
     """
-    refused = _refusal(error, address)
+    refused = _refusal(error, address, sent)
     if refused is not None:
         return refused
     if not sent:
-        return ConnectError(f"cannot connect to {address}: {_reason(error)}", address=address)
+        return ConnectError(
+            f"cannot connect to {address}: {_reason(error, address)}", address=address
+        )
     if isinstance(error, rex.TimeoutError | TimeoutError):
         return ReplyTimeout(
             f"no reply from {address} in time", address=address, maybe_applied=writes
@@ -119,43 +137,85 @@ def failure(
     )
 
 
-def _refusal(error: BaseException, address: str) -> TransportError | None:
+def _refusal(error: BaseException, address: str, sent: bool) -> TransportError | None:
     """The error for a server that was reached and did not take the connection, else None."""
+    if isinstance(error, _LOGIN):
+        return _no_login(error, address)
+    why = refusal(error, sent=sent)
+    if why is not None:
+        return TLSError(f"no TLS connection to {address}: {why}", address=address)
     text = str(error)
-    if isinstance(error, rex.AuthenticationError | rex.AuthorizationError | rex.NoPermissionError):
-        return AuthError(
-            f"the server at {address} refused the user name or password", address=address
-        )
-    if isinstance(error, rex.InvalidResponse) or "rotocol error" in text:
-        return NotRedis(
-            f"what answers at {address} does not speak the Redis protocol", address=address
-        )
+    if isinstance(error, rex.InvalidResponse | rex.ResponseError) or "rotocol error" in text:
+        return _unfit(error, address)
     if isinstance(error, rex.MaxConnectionsError) or "No connection available" in text:
         return ConnectError(
             f"all connections to {address} are in use; raise max_connections", address=address
         )
     if isinstance(error, rex.BusyLoadingError):
-        return ConnectError(f"the server at {address} is loading its data", address=address)
+        return Unavailable(f"the server at {address} is loading its data", address=address)
+    return None
+
+
+def _unfit(error: BaseException, address: str) -> TransportError:
+    """The error for an answer that is none of Redis, or that ends the connection's setup."""
     if isinstance(error, rex.ResponseError):
         return NotRedis(
             f"the server at {address} refused the connection's setup (is there such a database?)",
             address=address,
         )
-    return None
+    if any(byte in str(error) for byte in _TLS_RECORDS):
+        return TLSError(
+            f"what answers at {address} speaks TLS: the url must begin with rediss://",
+            address=address,
+        )
+    return NotRedis(f"what answers at {address} does not speak the Redis protocol", address=address)
 
 
-def _reason(error: BaseException) -> str:
+def _no_login(error: BaseException, address: str) -> AuthError:
+    if isinstance(error, NoCredentials):
+        return AuthError(
+            f"the credential provider gave nothing to log in to {address} with: {error}",
+            address=address,
+        )
+    if isinstance(error, rex.NoPermissionError):
+        return AuthError(
+            f"the ACL user may not do what a connection to {address} begins with (SELECT?)",
+            address=address,
+        )
+    return AuthError(f"the server at {address} refused the user name or password", address=address)
+
+
+def _reason(error: BaseException, address: str) -> str:
     """Why a connection failed, in words that hold no secret and no URL."""
-    found: BaseException | None = error
-    while found is not None:
+    for found in chain(error):
         if isinstance(found, rex.TimeoutError | TimeoutError):
             return "no answer in time"
+        if isinstance(found, EOFError | ssl.SSLError | ConnectionResetError | BrokenPipeError):
+            return _closed(address)
         if isinstance(found, OSError) and found.errno is not None and found.errno > 0:
             # asyncio's own text of it holds the address and not the reason.
             return os.strerror(found.errno).lower()
-        found = found.__cause__ or found.__context__
     text = str(error).lower()
-    for reason in ("refused", "no such file", "name or service not known", "certificate"):
+    if "closed by server" in text:
+        return _closed(address)
+    for reason in ("refused", "no such file", "name or service not known"):
         if reason in text:
             return f"connection {reason}" if reason == "refused" else reason
     return "connection failed"
+
+
+def _closed(address: str) -> str:
+    scheme = address.partition("://")[0]
+    with_tls = scheme.startswith("rediss") or scheme == "unix"
+    return "it hung up" if with_tls else "it hung up (does it want TLS, a rediss:// url?)"
+
+
+def nobody(batch: Batch) -> Replies:
+    """The replies where each sentinel is asked and there are none."""
+    return [[] for _ in batch.commands]
+
+
+def replaced(replies: Replies) -> bool:
+    """Whether a server said that it is a replica: behind its name there may be another one by now,
+    and an open connection would never find out."""
+    return any(isinstance(reply, CommandError) and reply.code == "READONLY" for reply in replies)

@@ -48,15 +48,29 @@ def replicated(node: Address, replies: Replies, confirmed: Reply) -> bool:
     """
     if replies and all(isinstance(reply, CommandError) for reply in replies):
         return False
+    permitted("WAIT", confirmed)
     if isinstance(confirmed, CommandError):
-        raise PermissionDenied(
-            "the user may not run WAIT, which durability='replicated' needs (the write may have "
-            "happened)",
-            code=confirmed.code,
-        )
+        # Of a primary that was made a replica while it waited: UNBLOCKED.
+        raise doubtful(node, "it was replaced")
     if confirmed < 1:
         raise doubtful(node, "no replica has it yet")
     return True
+
+
+def permitted(command: str, reply: Reply) -> None:
+    """Makes sure that a question was not refused for good.
+
+    Raises:
+        PermissionDenied: the user may not ask it.
+    """
+    if isinstance(reply, CommandError) and (
+        reply.code in ("NOPERM", "NOAUTH") or "unknown command" in reply.text
+    ):
+        raise PermissionDenied(
+            f"the user may not run {command}, which durability='replicated' needs (the write may "
+            "have happened)",
+            code=reply.code,
+        )
 
 
 def calls_healthy(reply: Reply, node: Address) -> bool:
@@ -68,13 +82,21 @@ def calls_healthy(reply: Reply, node: Address) -> bool:
     return named == node and fields.get(b"flags") == b"master"
 
 
-def sees_primary(reply: Reply, node: Address) -> bool:
-    """Whether a node of a Cluster (``CLUSTER NODES``) sees another as a primary that is well."""
+def sees_primary(reply: Reply, node: Address, *, owning: bool = True) -> bool:
+    """Whether a node of a Cluster (``CLUSTER NODES``) sees another as a primary that is well.
+
+    Args:
+        reply: of the one.
+        node: the other.
+        owning: whether it must have slots. A primary that was replaced has none, and is called one
+            until it says itself that it follows now.
+    """
     if not isinstance(reply, bytes):
         return False
     for line in reply.decode(errors="replace").splitlines():
-        _, address, flags, *_ = line.split(" ")
+        _, address, flags, _, _, _, _, _, *slots = line.split(" ")
         host, _, port = address.partition("@")[0].rpartition(":")
         if (host, port) == (node[0], str(node[1])):
-            return set(flags.split(",")) - {"myself"} == {"master"}
+            well = set(flags.split(",")) - {"myself"} == {"master"}
+            return well and (bool(slots) or not owning)
     return False

@@ -22,6 +22,7 @@ from redialog.transports._redis_common import (
     failure,
     nobody,
     pack,
+    replaced,
 )
 
 
@@ -146,6 +147,9 @@ class RedisTransport:
         except BaseException:
             self.abandon(sent)
             raise
+        if replaced(replies):
+            self.abandon(sent)
+            return replies
         mine.idle.append(connection)
         if mine.waiting or not self._owned or self._closed:
             self._release_idle(mine)

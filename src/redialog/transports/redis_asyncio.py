@@ -21,6 +21,7 @@ from redialog.transports._redis_common import (
     failure,
     nobody,
     pack,
+    replaced,
 )
 
 _BROKEN = (*FAILURES, asyncio.IncompleteReadError)
@@ -169,7 +170,9 @@ class AsyncRedisTransport:
             await pool.release(connection)
             await self._release_idle(pool)
             raise
-        if self._owned and not self._closed:
+        if replaced(replies):
+            await connection.disconnect(nowait=True)
+        elif self._owned and not self._closed:
             self._idle.append(connection)
             return replies
         if self._owned:

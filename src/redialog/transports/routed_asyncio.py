@@ -14,7 +14,7 @@ from redialog.errors import Closed, TransportError
 from redialog.transports.deployments import node_options, router_of, sentinel_options
 from redialog.transports.opening import client, timer
 from redialog.transports.redis_asyncio import AsyncRedisTransport, Watch
-from redialog.transports.routes import Hop, Outcome, Role, Route, Router, Step, T, gone, late
+from redialog.transports.routes import Hop, Outcome, Role, Route, Router, Schedule, Step, T, gone
 from redialog.transports.urls import Address, Target, shown
 
 Open: TypeAlias = Callable[[Address, Role], AsyncRedisTransport]
@@ -68,12 +68,11 @@ class AsyncRoutedTransport:
         return await self._follow(self._router.route(batch), within)
 
     async def _follow(self, route: Route[T], within: float | None) -> T:
-        until = None if within is None else time.monotonic() + within
+        schedule = Schedule(within, time.monotonic, self.address)
         try:
             step = next(route)
             while True:
-                left = late(step, until, time.monotonic, self.address)
-                step = route.send(await self._take(step, left))
+                step = route.send(await self._take(step, schedule.left(step)))
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
 

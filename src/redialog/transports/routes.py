@@ -138,24 +138,38 @@ class Silence:
         return found if len(found) >= needed else nodes
 
 
-def late(step: Step, until: float | None, clock: Callable[[], float], address: str) -> float | None:
-    """How many seconds a step has.
+class Schedule:
+    """How long the steps of a route have.
 
     Args:
-        step: the next one.
-        until: when its batch must have ended.
-        clock: of that.
+        within: seconds for all of them; None: no limit.
+        clock: seconds, monotonic.
         address: for the error.
-
-    Raises:
-        ReplyTimeout: none is left.
     """
-    if until is None:
-        return step.within
-    left = until - clock()
-    if left <= 0 and step.hops:
-        raise ReplyTimeout(f"no answer from {address} in time", address=address)
-    return left if step.within is None else min(left, step.within)
+
+    def __init__(self, within: float | None, clock: Callable[[], float], address: str) -> None:
+        self._until = None if within is None else clock() + within
+        self._clock = clock
+        self._address = address
+        self._written = False
+
+    def left(self, step: Step) -> float | None:
+        """The seconds for the next step; None: no limit.
+
+        Raises:
+            ReplyTimeout: none is left.
+        """
+        if self._until is None:
+            return step.within
+        left = self._until - self._clock()
+        if left <= 0 and step.hops:
+            raise ReplyTimeout(
+                f"no answer from {self._address} in time",
+                address=self._address,
+                maybe_applied=self._written,
+            )
+        self._written = self._written or any(hop.batch.writes for hop in step.hops)
+        return left if step.within is None else min(left, step.within)
 
 
 def gone(node: Address) -> ConnectError:

@@ -24,6 +24,7 @@ from redialog.errors import (
 )
 from redialog.transports.confirming import calls_healthy, doubtful, replicated, sealed
 from redialog.transports.routes import (
+    SILENT_S,
     Hop,
     Outcome,
     Route,
@@ -79,7 +80,8 @@ class SentinelRouter:
             return (yield from self._everywhere(batch))
         node = yield from self._current()
         careful = self._replicated and batch.writes
-        [outcome] = yield Step((Hop(node, sealed(batch) if careful else batch),), watched=True)
+        asked = msgspec.structs.replace(batch, to="") if batch.to else batch
+        [outcome] = yield Step((Hop(node, sealed(asked) if careful else asked),), watched=True)
         if isinstance(outcome, TransportError):
             self._forget(node)
             raise outcome
@@ -113,7 +115,9 @@ class SentinelRouter:
         try:
             return (yield from self._locate())
         except TransportError:
-            # Without its sentinels a primary stays one: they are who would replace it.
+            # Without its sentinels a primary stays one: they are who would replace it. They are
+            # left alone for a while, or each call would wait for those that are not there.
+            self._asked_at = self._clock() + SILENT_S - CHECK_S
             return known
 
     def _locate(self) -> Route[Address]:
