@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.servers import Server
+from tests.support.servers import ClusterGroup, SentinelGroup, Server
 
 # Whoever runs the tests in the background may ignore SIGINT; what happens at Ctrl-C is tested all
 # the same.
@@ -37,3 +37,23 @@ def server(server_of: Callable[[str], Server]) -> Server:
     found = server_of("redis")
     found.flush()
     return found
+
+
+@pytest.fixture(scope="session")
+def sentinel_group() -> Iterator[SentinelGroup]:
+    """Three sentinels, a primary and two replicas of Redis 7.0, for the whole run.
+
+    Call `emptied` before a test that needs it whole and without keys.
+    """
+    with SentinelGroup(password="s:p@ce/#?%é", sentinel_password="w@tch:er") as group:
+        yield group
+
+
+@pytest.fixture(scope="session")
+def cluster_group() -> Iterator[ClusterGroup]:
+    """Three primaries with a replica each of Redis 7.0, for the whole run.
+
+    Call `emptied` before a test that needs it whole and without keys.
+    """
+    with ClusterGroup(password="c:p@ce/#?%é") as group:
+        yield group

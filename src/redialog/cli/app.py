@@ -22,7 +22,7 @@ from typing import Any
 import click
 
 from redialog._version import __version__
-from redialog.cli import completion, edits, explain, sessions
+from redialog.cli import completion, doctor, edits, explain, gateway, sessions
 from redialog.cli.console import Console, OutputLost, visible
 from redialog.cli.options import (
     come_back,
@@ -264,6 +264,8 @@ for _command in (
     edits.ttl,
     edits.title,
     explain.explain,
+    doctor.doctor,
+    gateway.gateway,
     completion.completion,
 ):
     commands.add_command(_command)

@@ -235,7 +235,7 @@ class ChatMemory:
         Raises:
             TransportError: nobody answers.
 
-        Cost: 5 round trips, and 1 for each 100 of those sessions; a few more at times.
+        Cost: 4 round trips, and 1 for each 100 of those sessions; a few more at times.
         """
         drive.run(doctor.reach(), self._transport)
         op = doctor.diagnose(self._config, self._transport.address, now_ms=time.time_ns() // 10**6)

@@ -34,6 +34,9 @@ class Request(msgspec.Struct, frozen=True):
     body: bytes
     count: int
 
+    def __repr__(self) -> str:
+        return f"<Request {self.path}: {self.count} commands, {len(self.body)} bytes>"
+
 
 class Answer(msgspec.Struct, frozen=True):
     """One HTTP response.
@@ -47,6 +50,9 @@ class Answer(msgspec.Struct, frozen=True):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+    def __repr__(self) -> str:
+        return f"<Answer {self.status}: {len(self.body)} bytes>"
 
 
 def requests(batch: Batch, limit: int) -> list[Request]:

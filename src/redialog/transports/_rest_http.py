@@ -6,7 +6,7 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 
 from redialog.effect import Batch, Replies
@@ -18,9 +18,9 @@ from redialog.errors import (
     TransportError,
 )
 from redialog.transports._rest_answers import Reader
-from redialog.transports._rest_common import HEADERS, SYNC_TOKEN, Answer, Request, sync_token
+from redialog.transports._rest_common import SYNC_TOKEN, Answer, Request, sync_token
 from redialog.transports._rest_needs import httpx
-from redialog.transports._rest_options import Site
+from redialog.transports._rest_options import Secret, Site
 
 FAILURES = (httpx.HTTPError, httpx.StreamError, OSError, EOFError)
 """What can go wrong with a request; a socket's own errors too, where httpx lets one pass."""
@@ -65,9 +65,20 @@ class Talk:
         return self._reader.replies(answer, request, writes=writes, now=datetime.now(UTC))
 
 
-def common_headers(site: Site) -> dict[str, str]:
-    """What each request to a service has."""
-    return {"Authorization": f"Bearer {site.token.reveal()}", **HEADERS}
+class Login(httpx.Auth):
+    """Puts the token into a request when it is sent, so that nothing else has to hold it.
+
+    Args:
+        token: the service's.
+    """
+
+    def __init__(self, token: Secret) -> None:
+        self._token = token
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """As httpx has it."""
+        request.headers["Authorization"] = f"Bearer {self._token.reveal()}"
+        yield request
 
 
 def nobody(batch: Batch) -> Replies:

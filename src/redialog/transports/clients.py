@@ -51,8 +51,11 @@ def adopt(
         return found
     if isinstance(client, redis.asyncio.Redis | redis.asyncio.RedisCluster):
         raise ConfigurationError("this is an asyncio client; use AsyncChatMemory.from_client")
-    if isinstance(client, redis.RedisCluster):
+    if isinstance(client, redis.RedisCluster) and not isinstance(
+        client, redis.cluster.ClusterPipeline
+    ):
         nodes = client.nodes_manager
+        _check_mapping(nodes)
         return _many(_cluster(nodes.startup_nodes, nodes.connection_kwargs), seconds)
     if not isinstance(client, redis.Redis) or isinstance(client, redis.client.Pipeline):
         raise _refusal(client, "redis.")
@@ -85,6 +88,7 @@ def adopt_asyncio(
         raise ConfigurationError("this is a blocking client; use ChatMemory.from_client")
     if isinstance(client, redis.asyncio.RedisCluster):
         nodes = client.nodes_manager
+        _check_mapping(nodes)
         return _many_asyncio(_cluster(nodes.startup_nodes, client.connection_kwargs), seconds)
     if not isinstance(client, redis.asyncio.Redis) or isinstance(
         client, redis.asyncio.client.Pipeline
@@ -126,6 +130,14 @@ def _refusal(client: object, prefix: str) -> ConfigurationError:
     return ConfigurationError(f"{takes}, not {kind.__module__}.{kind.__qualname__}")
 
 
+def _check_mapping(nodes: Any) -> None:
+    if getattr(nodes, "address_remap", None) is not None:
+        raise ConfigurationError(
+            "this client maps addresses (address_remap), which is not known here; nodes must be "
+            "reached under the addresses that they give"
+        )
+
+
 def _cluster(
     nodes: Mapping[str, Any], given: Mapping[str, Any]
 ) -> tuple[Target, dict[str, object]]:
@@ -148,8 +160,7 @@ def _sentinel(pool: Any) -> tuple[Target, dict[str, object]]:
     manager = pool.sentinel_manager
     of_sentinels = [one.connection_pool.connection_kwargs for one in manager.sentinels]
     hosts = tuple((one["host"], int(one["port"])) for one in of_sentinels)
-    secure = "ssl" in pool.connection_class.__name__.lower()
-    scheme = "rediss" if secure else "redis"
+    scheme = _scheme(pool)
     given = pool.connection_kwargs
     database = int(given.get("db") or 0)
     target = Target(
@@ -158,9 +169,16 @@ def _sentinel(pool: Any) -> tuple[Target, dict[str, object]]:
         address=f"{scheme}+sentinel://{_shown(hosts)}/{pool.service_name}/{database}",
         hosts=hosts,
         service=pool.service_name,
+        # Redis-py takes TLS to the sentinels only where its sentinel_kwargs say so.
+        sentinel_scheme=_scheme(manager.sentinels[0].connection_pool),
     )
-    own = _options(of_sentinels[0])
+    # How long a sentinel has is for the routes to say: one that is stalled must not hold them up.
+    own = {k: v for k, v in _options(of_sentinels[0]).items() if not k.endswith("_timeout")}
     return target, {**_options(given), "sentinel_kwargs": own}
+
+
+def _scheme(pool: Any) -> str:
+    return "rediss" if "ssl" in pool.connection_class.__name__.lower() else "redis"
 
 
 def _options(given: Mapping[str, Any]) -> dict[str, object]:

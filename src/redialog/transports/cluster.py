@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
 import msgspec
 
 from redialog.effect import Batch, Command, CommandError, Replies, Reply
-from redialog.errors import AuthError, ConnectError, TLSError, TransportError
+from redialog.errors import RedialogError, TransportError
 from redialog.keys import slot
 from redialog.transports.commands import EVERYWHERE, TRANSACTION, known_key, name_of
-from redialog.transports.confirming import doubtful, replicated, sealed, sees_primary
+from redialog.transports.confirming import (
+    doubtful,
+    permitted,
+    replicated,
+    sealed,
+    sees_primary,
+)
 from redialog.transports.routes import (
     Hop,
     Outcome,
     Route,
-    Silence,
     Step,
     by_command,
     refused,
     unavailable,
 )
-from redialog.transports.slots import Slots, slots_of
+from redialog.transports.topology import Topology
 from redialog.transports.urls import Address, shown
 
 REDIRECTS = 5
 """How often a command is passed on before somebody must ask anew."""
-
-ASKED = 9
-"""How many nodes are asked where the slots are: some may be dead, or cut off and out of date."""
-
-QUESTION_S = 1.0
-"""How long they have."""
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -66,24 +64,20 @@ class ClusterRouter:
         replicated: bool,
         clock: Callable[[], float],
     ) -> None:
-        self._hosts = tuple(dict.fromkeys(hosts))
+        self._topology = Topology(hosts, address=address, clock=clock)
         self._address = address
         self._careful = replicated
-        self._silence = Silence(clock)
-        # Each is replaced as a whole: threads that route at once see one state or the other.
-        self._slots: Slots | None = None
-        self._last: Slots | None = None
-        self._moved: dict[int, Address] = {}
+        # Replaced as a whole: threads that route at once see one state or the other.
         self._keyless: frozenset[bytes] = frozenset()
 
     def route(self, batch: Batch) -> Route[Replies]:
         """As `redialog.transports.routes.Router.route`."""
         if batch.to == "sentinels":
             return [[] for _ in batch.commands]
-        slots = self._slots or (yield from self._refresh())
         if batch.to == "primaries":
-            return (yield from self._everywhere(slots, batch))
-        runs = yield from self._runs(slots, batch)
+            return (yield from self._everywhere(batch))
+        yield from self._topology.known()
+        runs = yield from self._runs(batch)
         if not runs:
             return [_CROSSED] * len(batch.commands)
         groups = [(node, list(some)) for node, some in groupby(runs, self._node)]
@@ -100,21 +94,20 @@ class ClusterRouter:
 
     def still(self, node: Address) -> Route[bool]:
         """As `redialog.transports.routes.Router.still`."""
-        self._silence.note(node)
         try:
-            return node in (yield from self._refresh()).primaries
-        except TransportError:
+            return (yield from self._topology.still(node))
+        except RedialogError:
             return True
 
     # What a batch consists of
 
-    def _runs(self, slots: Slots, batch: Batch) -> Route[list[Run]]:
+    def _runs(self, batch: Batch) -> Route[list[Run]]:
         """The batch in runs of one slot; a transaction is one, or of several slots none."""
         numbers: list[int | None] = []
         for command in batch.commands:
             key = known_key(command, self._keyless)
             if key is NotImplemented:
-                key = yield from self._key_of(slots, command)
+                key = yield from self._key_of(command)
             numbers.append(None if key is None else slot(key))
         if any(name_of(command) in TRANSACTION for command in batch.commands):
             keyed = list({number for number in numbers if number is not None})
@@ -124,31 +117,23 @@ class ClusterRouter:
         places: Iterator[int] = iter(range(len(numbers)))
         return [Run(number, tuple(next(places) for _ in some)) for number, some in groupby(numbers)]
 
-    def _key_of(self, slots: Slots, command: Command) -> Route[bytes | None]:
+    def _key_of(self, command: Command) -> Route[bytes | None]:
         """The first key of a command that is not among the known ones: the server knows."""
-        [outcome] = yield Step(
-            (Hop(slots.primaries[0], Batch(((b"COMMAND", b"GETKEYS", *command),))),)
-        )
+        node = self._topology.node(None)
+        [outcome] = yield Step((Hop(node, Batch(((b"COMMAND", b"GETKEYS", *command),))),))
         if isinstance(outcome, TransportError):
-            self._forget(slots.primaries[0])
+            self._topology.forget(node)
             raise outcome
         match outcome[0]:
             case [bytes() as key, *_]:
                 return key
-        self._keyless |= {name_of(command)}
+            case CommandError(text=text) if "no key arguments" in text:
+                self._keyless |= {name_of(command)}
+        # Also where it is malformed: any node can say so.
         return None
 
     def _node(self, run: Run) -> Address:
-        slots = self._slots
-        if slots is None:
-            raise unavailable("no slots are known", self._address)
-        if run.slot is None:
-            return slots.primaries[0]
-        node = self._moved.get(run.slot) or slots.primary(run.slot)
-        if node is None:
-            self._slots = None
-            raise unavailable("no node has the slot", self._address)
-        return node
+        return self._topology.node(run.slot)
 
     # What is sent
 
@@ -166,7 +151,7 @@ class ClusterRouter:
                 left = _left(batch, run, mine, found)
                 if left is not None:
                     again.append((node, *left))
-                elif name_of(batch.commands[run.places[0]]) in EVERYWHERE:
+                elif run.slot is None:
                     yield from self._told_others(batch, node, run)
         for node, run, redirect in again:
             yield from self._passed_on(batch, node, run, redirect, found)
@@ -183,18 +168,16 @@ class ClusterRouter:
         for _ in range(REDIRECTS):
             number, _, target = redirect.text.partition(" ")
             host, _, port = target.rpartition(":")
-            node = (host or node[0], int(port))
+            node = (node[0] if host in ("", "?") else host, int(port))
             asking = redirect.code == "ASK"
-            if asking and name_of(batch.commands[run.places[0]]) in TRANSACTION:
+            if asking and _is_transaction(batch, run):
                 # The word that must go before each command would be taken for one of its own.
                 raise unavailable("ASK", self._address)
             if not asking:
-                self._moved = {**self._moved, int(number): node}
+                self._topology.moved(int(number), node)
             hop = self._hop(batch, node, [run], asking=asking)
             [outcome] = yield Step((hop,), watched=True)
-            replies = yield from self._checked(batch, node, outcome)
-            if asking:
-                replies = replies[1::2]
+            replies = yield from self._checked(batch, node, outcome, asking=asking)
             left = _left(batch, run, replies, found)
             if left is None:
                 return
@@ -210,95 +193,73 @@ class ClusterRouter:
         part = msgspec.structs.replace(batch, commands=tuple(commands))
         return Hop(node, sealed(part) if self._careful and batch.writes else part)
 
-    def _checked(self, batch: Batch, node: Address, outcome: Outcome) -> Route[Replies]:
+    def _checked(
+        self, batch: Batch, node: Address, outcome: Outcome, *, asking: bool = False
+    ) -> Route[Replies]:
         """The replies of a node, where it served or named another one."""
         if isinstance(outcome, TransportError):
-            self._forget(node)
+            self._topology.forget(node)
             raise outcome
         code = refused(outcome)
         if code is not None:
             # Of a slot that moves, the nodes tell; of a failover, somebody else does.
             if code != "TRYAGAIN":
-                self._forget(node)
+                self._topology.forget(node)
             raise unavailable(code, f"redis://{shown(node)}")
-        if self._careful and batch.writes:
-            *replies, confirmed = outcome
-            if replicated(node, replies, confirmed):
-                yield from self._confirm(node)
-            return replies
-        return outcome
+        careful = self._careful and batch.writes
+        replies = outcome[:-1] if careful else outcome
+        if asking:
+            replies = replies[1::2]
+        if careful and replicated(node, replies, outcome[-1]):
+            yield from self._confirm(node, owning=not asking)
+        return replies
 
-    def _confirm(self, node: Address) -> Route[None]:
+    def _confirm(self, node: Address, *, owning: bool) -> Route[None]:
         """Makes sure that most primaries see nothing wrong with one of them.
+
+        Args:
+            node: the one.
+            owning: whether it must have slots in their eyes; not where it is about to get its
+                first one.
 
         Raises:
             Unavailable: some do, or too few answered.
+            PermissionDenied: the user may not ask.
         """
-        primaries = dict.fromkeys(self._slots.primaries if self._slots else ())
+        try:
+            primaries = yield from self._topology.primaries()
+        except TransportError:
+            primaries = ()
         others = tuple(one for one in primaries if one != node)
-        question = Batch(((b"CLUSTER", b"NODES"),))
-        outcomes = yield Step(tuple(Hop(one, question) for one in others), within=QUESTION_S)
-        heard = [one[0] for one in outcomes if not isinstance(one, TransportError)]
         # It counts for itself.
-        enough = 2 * (len(heard) + 1) > len(primaries)
-        if enough and all(sees_primary(reply, node) for reply in heard):
+        needed = len({*primaries, node}) // 2
+        asked = self._topology.heard(others, needed)
+        outcomes = yield from self._topology.ask(asked, (b"CLUSTER", b"NODES"))
+        heard = [one[0] for one in outcomes if not isinstance(one, TransportError)]
+        for reply in heard:
+            permitted("CLUSTER NODES", reply)
+        enough = len(primaries) > 0 and len(heard) >= needed
+        if enough and all(sees_primary(reply, node, owning=owning) for reply in heard):
             return
-        self._forget(node)
+        self._topology.forget(node)
         raise doubtful(node, "other primaries are about to replace it, or did not answer")
 
     def _told_others(self, batch: Batch, node: Address, run: Run) -> Route[None]:
         """Repeats at the other primaries what each of them keeps for itself, such as scripts."""
-        others = dict.fromkeys(self._slots.primaries if self._slots else ())
-        yield Step(tuple(self._hop(batch, one, [run]) for one in others if one != node))
+        told = tuple(p for p in run.places if name_of(batch.commands[p]) in EVERYWHERE)
+        if told:
+            others = yield from self._topology.primaries()
+            hops = (self._hop(batch, one, [Run(None, told)]) for one in others if one != node)
+            yield Step(tuple(hops))
 
-    def _everywhere(self, slots: Slots, batch: Batch) -> Route[Replies]:
-        nodes = tuple(dict.fromkeys(slots.primaries))
+    def _everywhere(self, batch: Batch) -> Route[Replies]:
+        nodes = yield from self._topology.primaries()
         asked = msgspec.structs.replace(batch, to="")
         outcomes = yield Step(tuple(Hop(node, asked) for node in nodes))
-        return by_command(nodes, outcomes, len(batch.commands))
-
-    # Where the slots are
-
-    def _forget(self, node: Address) -> None:
-        self._silence.note(node)
-        self._slots = None
-
-    def _refresh(self) -> Route[Slots]:
-        """What most of those say who answer; sets it."""
-        members = self._members()
-        nodes = tuple(dict.fromkeys((*members, *self._hosts)))
-        asked = self._silence.heard(nodes, 1)[:ASKED]
-        question = Batch(((b"CLUSTER", b"SLOTS"),))
-        outcomes = yield Step(tuple(Hop(node, question) for node in asked), within=QUESTION_S)
-        votes: Counter[Slots] = Counter()
-        for node, outcome in zip(asked, outcomes, strict=True):
+        for node, outcome in zip(nodes, outcomes, strict=True):
             if isinstance(outcome, TransportError):
-                self._silence.note(node)
-                continue
-            self._silence.forget(node)
-            if (slots := slots_of(outcome[0], node)) is not None:
-                votes[slots] += 1
-        if not votes:
-            raise self._nobody(outcomes)
-        [(found, _)] = votes.most_common(1)
-        self._slots = self._last = found
-        self._moved = {}
-        gone = set(members) - set(found.primaries) - found.replicas
-        if gone:
-            yield Step((), drop=tuple(gone))
-        return found
-
-    def _members(self) -> tuple[Address, ...]:
-        """Who belonged to it when it was last asked."""
-        return () if self._last is None else (*self._last.primaries, *self._last.replicas)
-
-    def _nobody(self, outcomes: Sequence[Outcome]) -> TransportError:
-        for outcome in outcomes:
-            if isinstance(outcome, AuthError | TLSError):
-                return outcome
-        if any(not isinstance(outcome, TransportError) for outcome in outcomes):
-            return unavailable("it is no Cluster, or has no slots yet", self._address)
-        return ConnectError(f"no node of {self._address} answers", address=self._address)
+                self._topology.forget(node)
+        return by_command(nodes, outcomes, len(batch.commands))
 
 
 _CROSSED = CommandError("CROSSSLOT", "Keys in request don't hash to the same slot")
@@ -313,13 +274,17 @@ def _left(
     transaction all is, or nothing.
     """
     redirect = next(filter(_is_redirect, replies), None)
-    if redirect is not None and name_of(batch.commands[run.places[0]]) in TRANSACTION:
+    if redirect is not None and _is_transaction(batch, run):
         return run, redirect
     pairs = list(zip(run.places, replies, strict=True))
     found.update(pair for pair in pairs if not _is_redirect(pair[1]))
     if redirect is None:
         return None
     return Run(run.slot, tuple(place for place, reply in pairs if _is_redirect(reply))), redirect
+
+
+def _is_transaction(batch: Batch, run: Run) -> bool:
+    return any(name_of(batch.commands[place]) in TRANSACTION for place in run.places)
 
 
 def _is_redirect(reply: Reply) -> bool:

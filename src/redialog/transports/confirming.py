@@ -17,6 +17,8 @@ from redialog.transports.urls import Address, shown
 WAIT_MS = 1000
 """How long a replica may take, before the write is in doubt."""
 
+_FOR_GOOD = ("NOPERM", "NOAUTH")
+
 
 def sealed(batch: Batch) -> Batch:
     """The batch, and the question of how many replicas have what its connection wrote."""
@@ -64,7 +66,7 @@ def permitted(command: str, reply: Reply) -> None:
         PermissionDenied: the user may not ask it.
     """
     if isinstance(reply, CommandError) and (
-        reply.code in ("NOPERM", "NOAUTH") or "unknown command" in reply.text
+        reply.code in _FOR_GOOD or "unknown command" in reply.text
     ):
         raise PermissionDenied(
             f"the user may not run {command}, which durability='replicated' needs (the write may "

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from redialog.errors import ConfigurationError
 from redialog.transports._redis_common import CONNECT_TIMEOUT_S
 from redialog.transports.cluster import ClusterRouter
+from redialog.transports.opening import seconds
 from redialog.transports.routes import Router
 from redialog.transports.sentinels import QUESTION_S, SentinelRouter
 from redialog.transports.urls import Target
 
 _SENTINEL = ("sentinel_kwargs", "sentinel_username", "sentinel_password")
-_SHARED = ("ssl_", "socket_connect_timeout")
 
 
 def router_of(target: Target, *, replicated: bool, clock: Callable[[], float]) -> Router:
@@ -36,13 +36,14 @@ def router_of(target: Target, *, replicated: bool, clock: Callable[[], float]) -
     )
 
 
-def node_options(options: Mapping[str, object]) -> dict[str, object]:
+def node_options(target: Target, options: Mapping[str, object]) -> dict[str, object]:
     """The options for the nodes that hold the data."""
-    return {name: value for name, value in options.items() if name not in _SENTINEL}
+    others = _SENTINEL if target.kind == "sentinel" else ()
+    return {name: value for name, value in options.items() if name not in others}
 
 
 def sentinel_options(target: Target, options: Mapping[str, object]) -> dict[str, object]:
-    """The options for the sentinels: their own login and limits, the TLS of the others.
+    """The options for the sentinels: their own login and limits; the TLS of the others, if any.
 
     Raises:
         ConfigurationError: ``sentinel_kwargs`` is no mapping.
@@ -55,6 +56,9 @@ def sentinel_options(target: Target, options: Mapping[str, object]) -> dict[str,
         for name in ("username", "password")
         if f"sentinel_{name}" in options
     }
-    shared = {name: value for name, value in options.items() if name.startswith(_SHARED)}
-    limits = {"socket_connect_timeout": min(CONNECT_TIMEOUT_S, 2 * QUESTION_S)}
+    secure = target.sentinel(target.hosts[0]).startswith("rediss:")
+    shared = {n: value for n, value in options.items() if secure and n.startswith("ssl_")}
+    usual = seconds(options, "socket_connect_timeout", CONNECT_TIMEOUT_S)
+    longest = 2 * QUESTION_S
+    limits = {"socket_connect_timeout": min(longest if usual is None else usual, longest)}
     return {**limits, **shared, **target.sentinel_login, **login, **own, "protocol": 2}

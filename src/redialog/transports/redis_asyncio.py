@@ -69,6 +69,26 @@ async def _reply(connection: AbstractConnection, **options: bool) -> Reply:
         return command_error(error)
 
 
+class Home:
+    """The event loop and the process that connections belong to: where it is made."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._pid = os.getpid()
+
+    def check(self) -> None:
+        """Makes sure that it is here.
+
+        Raises:
+            WrongEventLoop: it is another one.
+        """
+        if self._loop is not asyncio.get_running_loop() or self._pid != os.getpid():
+            raise WrongEventLoop(
+                "this memory was first used in another event loop, where its connections live; "
+                "make one AsyncChatMemory for each event loop, in each process"
+            )
+
+
 class AsyncRedisTransport:
     """Sends batches over the connections of a `redis.asyncio.Redis` client.
 
@@ -107,8 +127,7 @@ class AsyncRedisTransport:
         self._repair = repair
         self._after = after
         self._closed = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._pid = 0
+        self._home: Home | None = None
         self._opening: asyncio.Lock | None = None
         # Connections between two batches: see `redialog.transports.redis`.
         self._idle: list[AbstractConnection] = []
@@ -244,20 +263,15 @@ class AsyncRedisTransport:
         return replies
 
     def _check_loop(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = loop
-            self._pid = os.getpid()
+        if self._home is None:
+            self._home = Home()
             self._opening = asyncio.Lock()
-        elif self._loop is not loop or self._pid != os.getpid():
-            raise WrongEventLoop(
-                "this memory was first used in another event loop, where its connections live; "
-                "make one AsyncChatMemory for each event loop, in each process"
-            )
+        else:
+            self._home.check()
 
     async def _opened(self) -> redis.asyncio.Redis:
         # To the end: a server that was started for it must be known, to be stopped again.
-        await _to_the_end(self._open())
+        await to_the_end(self._open())
         assert self._client is not None  # noqa: S101 - opened
         return self._client
 
@@ -281,7 +295,7 @@ class AsyncRedisTransport:
             return
         self._check_loop()
         self._closed = True
-        await _to_the_end(self._shut())
+        await to_the_end(self._shut())
 
     async def _shut(self) -> None:
         assert self._opening is not None  # noqa: S101 - set with the loop
@@ -305,7 +319,7 @@ def _cancellations() -> int:
     return 0 if task is None else task.cancelling()
 
 
-async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
     """Awaits what must not stop half-way; a cancellation takes effect when it is done."""
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None

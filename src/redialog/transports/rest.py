@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from redialog.effect import Batch, Patience, Replies, Reply
 from redialog.errors import Closed, TransportError
 from redialog.transports import _rest_http as http
-from redialog.transports._rest_common import Request, requests
+from redialog.transports._rest_common import HEADERS, Request, requests
 from redialog.transports._rest_needs import httpcore, httpx
 from redialog.transports._rest_options import KEPT_S, Site, site
 from redialog.transports._rest_stream import Backend
@@ -63,7 +63,8 @@ class _Wire:
         self._client = httpx.Client(
             transport=_Carrier(context, self._backend),
             base_url=found.url,
-            headers=http.common_headers(found),
+            headers=HEADERS,
+            auth=http.Login(found.token),
             timeout=httpx.Timeout(
                 options.socket_timeout, connect=options.socket_connect_timeout, pool=None
             ),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from redialog.effect import Batch, Patience, Replies, Reply
 from redialog.errors import Closed, ConnectError, ReplyTimeout, TransportError, WrongEventLoop
 from redialog.transports import _rest_http as http
-from redialog.transports._rest_common import Request, requests
+from redialog.transports._rest_common import HEADERS, Request, requests
 from redialog.transports._rest_needs import httpcore, httpx
 from redialog.transports._rest_options import KEPT_S, Options, Site, site
 from redialog.transports._rest_stream_asyncio import AsyncBackend
@@ -31,62 +32,86 @@ def adopt_upstash_asyncio(client: object) -> AsyncRestTransport:
     return AsyncRestTransport(of_client(client))
 
 
-class _Pool:
-    """What the transports to one service share that run in one event loop.
+class _Wire:
+    """One connection, made when it is used and again when it has died; for one call at a time.
+
+    Each has a client of its own, as in `redialog.transports.rest`. Here it is cancelled calls for
+    which a shared pool of httpx's loses connections.
 
     Attributes:
-        users: how many transports.
-        line: the connections; None: the next call makes new ones.
+        broken: whether it cannot be used any more.
     """
 
-    def __init__(self) -> None:
-        self.users = 0
-        self.line: _Line | None = None
-
-
-class _Line:
-    """Connections, and how many calls are using them; as in `redialog.transports.rest`."""
-
-    def __init__(self, found: Site, pool: _Pool) -> None:
-        self.pool = pool
-        self.calls = 0
-        self.retired = False
-        self.client = httpx.AsyncClient(
-            transport=_Carrier(found),
+    def __init__(self, found: Site, context: ssl.SSLContext) -> None:
+        self.broken = False
+        self._client = httpx.AsyncClient(
+            transport=_Carrier(context),
             base_url=found.url,
-            headers=http.common_headers(found),
+            headers=HEADERS,
+            auth=http.Login(found.token),
             # The transport's own timer is the better one: it ends also what trickles.
             timeout=httpx.Timeout(None, connect=found.options.socket_connect_timeout),
             follow_redirects=False,
             trust_env=False,
         )
 
-    def retire(self) -> None:
-        """Takes no more calls."""
-        self.retired = True
-        if self.pool.line is self:
-            self.pool.line = None
+    async def post(
+        self, request: Request, headers: dict[str, str], timer: _Timer
+    ) -> httpx.Response:
+        """Sends a request and reads its whole response."""
+        async with timer.begin():
+            return await self._client.post(
+                request.path,
+                content=request.body,
+                headers=headers,
+                extensions={"trace": timer.note},
+            )
 
-    async def close_if_over(self) -> None:
-        """Closes the connections, unless a call is still using them."""
-        if self.retired and not self.calls:
-            await to_the_end(self.client.aclose())
+    async def close(self) -> None:
+        """Closes the connection."""
+        await self._client.aclose()
 
 
 class _Carrier(httpx.AsyncHTTPTransport):
-    """httpx's own transport, over connections that a cancellation closes."""
+    """httpx's own transport, over a connection that a cancellation closes."""
 
-    def __init__(self, found: Site) -> None:
-        context = found.context()
+    def __init__(self, context: ssl.SSLContext) -> None:
         super().__init__(verify=context, trust_env=False)
         # httpx takes no backend for it.
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=context,
-            max_connections=found.options.max_connections,
+            max_connections=1,
             keepalive_expiry=KEPT_S,
             retries=0,
             network_backend=AsyncBackend(),
         )
+
+
+class _Pool:
+    """What the transports to one service share that run in one event loop.
+
+    Attributes:
+        users: how many transports.
+        idle: the wires that no call is using.
+        free: how many more calls can have one. Its count survives cancellations: see
+            `redialog.transports.redis_asyncio`.
+    """
+
+    def __init__(self, found: Site) -> None:
+        self.users = 0
+        self.idle: list[_Wire] = []
+        self.free = asyncio.Semaphore(found.options.max_connections)
+        self._site = found
+        self._context = found.context()
+
+    def take(self) -> _Wire:
+        """An idle wire, or a new one."""
+        return self.idle.pop() if self.idle else _Wire(self._site, self._context)
+
+    async def drop_idle(self) -> None:
+        """Closes the wires that are idle."""
+        while self.idle:
+            await self.idle.pop().close()
 
 
 _Pools = dict[tuple[object, ...], _Pool]
@@ -142,60 +167,81 @@ class AsyncRestTransport:
         """
         if self._closed:
             raise Closed("the memory is closed")
-        until = None if within is None else self._checked_loop().time() + within
+        until = None if within is None else asyncio.get_running_loop().time() + within
         if batch.to == "sentinels":
             return http.nobody(batch)
         parts = requests(batch, self._site.options.max_request_bytes)
+        pool = self._joined_pool()
+        await self._admitted(pool, until)
+        try:
+            found = await self._exchanged(pool, parts, batch, until)
+        finally:
+            pool.free.release()
+        return [[(self.address, reply)] for reply in found] if batch.to else found
+
+    async def _exchanged(
+        self, pool: _Pool, parts: Sequence[Request], batch: Batch, until: float | None
+    ) -> list[Reply]:
+        wire = pool.take()
         found: list[Reply] = []
-        line = self._lease()
         try:
             for number, part in enumerate(parts):
                 try:
-                    found += await self._exchange(line, part, batch.writes, until)
+                    response = await self._sent(wire, part, batch.writes, until)
+                    found += self._talk.replies(response, part, writes=batch.writes)
                 except TransportError as error:
+                    if wire.broken:
+                        # The others may have died with it.
+                        await to_the_end(pool.drop_idle())
                     raise http.after(number, error, batch) from error.__cause__
         finally:
-            line.calls -= 1
-            await line.close_if_over()
-        return [[(self.address, reply)] for reply in found] if batch.to else found
+            if pool.users and not wire.broken:
+                pool.idle.append(wire)
+            else:
+                await to_the_end(wire.close())
+        return found
 
-    async def _exchange(
-        self, line: _Line, request: Request, writes: bool, until: float | None
-    ) -> Replies:
-        timer = _Timer(self._site.options, until, self._checked_loop())
+    async def _sent(
+        self, wire: _Wire, request: Request, writes: bool, until: float | None
+    ) -> httpx.Response:
+        timer = _Timer(self._site.options, until)
+        # Also after a cancellation between a request and its reply.
+        wire.broken = True
         try:
             # In a task of its own, which is cancelled once: httpx would leave a connection behind
             # that is cancelled again while it clears up.
-            response = await to_the_end(self._sent(line, request, timer), cancel=True)
+            work = wire.post(request, self._talk.headers(), timer)
+            response = await to_the_end(work, cancel=True)
         except TimeoutError as error:
-            if not timer.waits:
-                line.retire()
             raise timer.failure(self.address, writes) from http.bare(error)
         except http.FAILURES as error:
-            line.retire()
             raise http.failure(error, self.address, writes=writes) from http.bare(error)
-        return self._talk.replies(response, request, writes=writes)
+        wire.broken = False
+        return response
 
-    async def _sent(self, line: _Line, request: Request, timer: _Timer) -> httpx.Response:
-        async with timer.begin():
-            return await line.client.post(
-                request.path,
-                content=request.body,
-                headers=self._talk.headers(),
-                extensions={"trace": timer.note},
-            )
+    async def _admitted(self, pool: _Pool, until: float | None) -> None:
+        """Waits until a call may use a connection."""
+        end = _end(self._site.options.timeout, until)
+        if not pool.free.locked():
+            await pool.free.acquire()
+            return
+        try:
+            async with asyncio.timeout_at(end):
+                await pool.free.acquire()
+        except TimeoutError as error:
+            raise http.all_in_use(self.address) from error
 
-    def _lease(self) -> _Line:
-        if self._closed:
-            raise Closed("the memory is closed")
+    def _joined_pool(self) -> _Pool:
+        """The pool of this loop, of which the transport is a user."""
         loop = self._checked_loop()
         if self._pool is None:
-            self._pool = _pools(loop).setdefault(self._site.key, _Pool())
-            self._pool.users += 1
-        if self._pool.line is None:
-            self._pool.line = _Line(self._site, self._pool)
-        self._pool.line.calls += 1
-        return self._pool.line
+            key, pools = self._site.key, _pools(loop)
+            pool = pools.get(key)
+            if pool is None:
+                pool = pools[key] = _Pool(self._site)
+            pool.users += 1
+            self._pool = pool
+        return self._pool
 
     def _checked_loop(self) -> asyncio.AbstractEventLoop:
         loop = asyncio.get_running_loop()
@@ -224,64 +270,52 @@ class AsyncRestTransport:
         if self._pool.users:
             return
         del _pools(loop)[self._site.key]
-        line = self._pool.line
-        if line is not None:
-            line.retire()
-            await line.close_if_over()
+        await to_the_end(self._pool.drop_idle())
 
 
 class _Timer:
-    """How long a request may take: to wait for a connection, to make one, and to be answered.
+    """How long a request may take: to make a connection for it, and to be answered.
 
     Args:
         options: say how long each may take.
         until: when all of it must be over, by the loop's clock; None: those alone count.
-        loop: the running one.
     """
 
-    def __init__(
-        self, options: Options, until: float | None, loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def __init__(self, options: Options, until: float | None) -> None:
         self._options = options
         self._until = until
-        self._loop = loop
-        self._doing = "waiting"
+        self._sending = False
         self._timeout = asyncio.timeout(None)
 
     def begin(self) -> asyncio.Timeout:
         """What to do it in."""
-        self._timeout = asyncio.timeout_at(self._end(self._options.timeout))
+        self._timeout = asyncio.timeout_at(self._end(self._options.socket_connect_timeout))
         return self._timeout
 
     async def note(self, event: str, _: Any) -> None:
         """Told by httpx what it is doing."""
-        if event == "connection.connect_tcp.started":
-            self._doing = "connecting"
-            self._timeout.reschedule(self._end(self._options.socket_connect_timeout))
-        elif event == "http11.send_request_headers.started":
-            self._doing = "sending"
+        if event == "http11.send_request_headers.started":
+            self._sending = True
             self._timeout.reschedule(self._end(self._options.socket_timeout))
 
-    @property
-    def waits(self) -> bool:
-        """Whether it has not even got a connection."""
-        return self._doing == "waiting"
-
     def _end(self, seconds: float | None) -> float | None:
-        if seconds is None:
-            return self._until
-        end = self._loop.time() + seconds
-        return end if self._until is None else min(end, self._until)
+        return _end(seconds, self._until)
 
     def failure(self, address: str, writes: bool) -> TransportError:
         """The error where it took too long."""
-        if self._doing == "sending":
-            return ReplyTimeout(
-                f"no reply from {address} in time", address=address, maybe_applied=writes
-            )
-        if self._doing == "connecting":
+        if not self._sending:
             return ConnectError(f"cannot connect to {address}: no answer in time", address=address)
-        return http.all_in_use(address)
+        return ReplyTimeout(
+            f"no reply from {address} in time", address=address, maybe_applied=writes
+        )
+
+
+def _end(seconds: float | None, until: float | None) -> float | None:
+    """When something must be over that begins now."""
+    if seconds is None:
+        return until
+    end = asyncio.get_running_loop().time() + seconds
+    return end if until is None else min(end, until)
 
 
 async def to_the_end(work: Coroutine[Any, Any, T], *, cancel: bool = False) -> T:

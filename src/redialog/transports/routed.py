@@ -11,11 +11,12 @@ import redis
 
 from redialog.effect import Batch, Patience, Replies
 from redialog.errors import Closed, TransportError
+from redialog.transports._security import checked
 from redialog.transports.deployments import node_options, router_of, sentinel_options
 from redialog.transports.opening import client
 from redialog.transports.redis import RedisTransport, Sent, Watch
 from redialog.transports.routes import Hop, Outcome, Role, Route, Router, Schedule, Step, T, gone
-from redialog.transports.urls import Address, Target, shown
+from redialog.transports.urls import Address, Target
 
 Open: TypeAlias = Callable[[Address, Role], RedisTransport]
 
@@ -35,19 +36,24 @@ def open_routed(
         ConfigurationError: the client library does not take an option.
     """
     of: dict[Role, dict[str, object]] = {
-        "data": node_options(options),
+        "data": node_options(target, options),
         "sentinel": sentinel_options(target, options),
     }
 
+    def url_of(address: Address, role: Role) -> str:
+        return target.node(address) if role == "data" else target.sentinel(address)
+
     def open_node(address: Address, role: Role) -> RedisTransport:
-        url = target.node(address) if role == "data" else target.sentinel(address)
-        made = client(redis, url, of[role])
-        where = f"redis://{shown(address)}"
+        made = client(redis, url_of(address, role), of[role])
+        # That of a sentinel is without any login.
+        where = target.sentinel(address)
         return RedisTransport(lambda: made, address=where, owned=True, patience=patience)
 
-    # A wrong option shows at once.
-    for role in of:
-        open_node(target.hosts[0], role)
+    # A wrong option shows at once, and a failover warns of nothing a second time.
+    first = target.hosts[0]
+    for role, given in of.items():
+        of[role] = checked(redis, url_of(first, role), given)
+        open_node(first, role)
     router = router_of(target, replicated=replicated, clock=time.monotonic)
     return RoutedTransport(router, open_node, address=target.address, patience=patience)
 
@@ -103,7 +109,7 @@ class RoutedTransport:
         except TransportError as error:
             return error
         except Closed:
-            return self._dropped(hop)
+            return gone(hop.node)
 
     def _many(self, step: Step, within: float | None) -> list[Outcome]:
         """All are asked before the first reply is read."""
@@ -130,18 +136,16 @@ class RoutedTransport:
         except TransportError as error:
             return node, error
         except Closed:
-            return node, self._dropped(hop)
+            return node, gone(hop.node)
 
     def _node(self, hop: Hop) -> RedisTransport:
         key = (hop.node, hop.role)
         # Of two threads that come here at once, both get what the first one put there.
-        return self._nodes.get(key) or self._nodes.setdefault(key, self._open_node(*key))
-
-    def _dropped(self, hop: Hop) -> TransportError:
-        """Another thread has learnt meanwhile that the node is no longer the right one."""
+        found = self._nodes.get(key) or self._nodes.setdefault(key, self._open_node(*key))
         if self._closed:
-            raise Closed("the memory is closed")
-        return gone(hop.node)
+            # `close` may have come and gone before it was put there.
+            found.close()
+        return found
 
     def _watch(self, hop: Hop) -> Watch:
         return lambda: self._follow(self._router.still(hop.node), None)

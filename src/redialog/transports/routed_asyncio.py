@@ -11,11 +11,12 @@ import redis.asyncio
 
 from redialog.effect import Batch, Patience, Replies
 from redialog.errors import Closed, TransportError
+from redialog.transports._security import checked
 from redialog.transports.deployments import node_options, router_of, sentinel_options
 from redialog.transports.opening import client, timer
-from redialog.transports.redis_asyncio import AsyncRedisTransport, Watch
+from redialog.transports.redis_asyncio import AsyncRedisTransport, Home, Watch, to_the_end
 from redialog.transports.routes import Hop, Outcome, Role, Route, Router, Schedule, Step, T, gone
-from redialog.transports.urls import Address, Target, shown
+from redialog.transports.urls import Address, Target
 
 Open: TypeAlias = Callable[[Address, Role], AsyncRedisTransport]
 
@@ -25,25 +26,32 @@ def open_routed_asyncio(
 ) -> AsyncRoutedTransport:
     """As `redialog.transports.routed.open_routed`."""
     of: dict[Role, tuple[float | None, dict[str, object]]] = {
-        "data": timer(node_options(options)),
+        "data": timer(node_options(target, options)),
         "sentinel": timer(sentinel_options(target, options)),
     }
 
+    def url_of(address: Address, role: Role) -> str:
+        return target.node(address) if role == "data" else target.sentinel(address)
+
     def open_node(address: Address, role: Role) -> AsyncRedisTransport:
-        url = target.node(address) if role == "data" else target.sentinel(address)
         reply_timeout, untimed = of[role]
-        made = client(redis.asyncio, url, untimed)
+        made = client(redis.asyncio, url_of(address, role), untimed)
 
         async def opened() -> redis.asyncio.Redis:
             return made  # type: ignore[no-any-return]
 
-        where = f"redis://{shown(address)}"
         return AsyncRedisTransport(
-            opened, address=where, owned=True, patience=patience, reply_timeout=reply_timeout
+            opened,
+            address=target.sentinel(address),
+            owned=True,
+            patience=patience,
+            reply_timeout=reply_timeout,
         )
 
-    for role in of:
-        open_node(target.hosts[0], role)
+    first = target.hosts[0]
+    for role, (reply_timeout, given) in of.items():
+        of[role] = reply_timeout, checked(redis.asyncio, url_of(first, role), given)
+        open_node(first, role)
     router = router_of(target, replicated=replicated, clock=time.monotonic)
     return AsyncRoutedTransport(router, open_node, address=target.address, patience=patience)
 
@@ -60,9 +68,11 @@ class AsyncRoutedTransport:
         self._open_node = open_node
         self._nodes: dict[tuple[Address, Role], AsyncRedisTransport] = {}
         self._closed = False
+        self._home: Home | None = None
 
     async def execute(self, batch: Batch, within: float | None = None) -> Replies:
         """As `redialog.effect.AsyncTransport.execute`."""
+        self._check_loop()
         if self._closed:
             raise Closed("the memory is closed")
         return await self._follow(self._router.route(batch), within)
@@ -91,6 +101,8 @@ class AsyncRoutedTransport:
         return [one.result() for one in asked]
 
     async def _one(self, hop: Hop, within: float | None, *, watched: bool) -> Outcome:
+        if self._closed:
+            return gone(hop.node)
         watch = self._watch(hop) if watched else None
         key = (hop.node, hop.role)
         node = self._nodes.get(key) or self._nodes.setdefault(key, self._open_node(*key))
@@ -99,8 +111,6 @@ class AsyncRoutedTransport:
         except TransportError as error:
             return error
         except Closed:
-            if self._closed:
-                raise
             # Another task has learnt meanwhile that the node is no longer the right one.
             return gone(hop.node)
 
@@ -108,7 +118,19 @@ class AsyncRoutedTransport:
         return lambda: self._follow(self._router.still(hop.node), None)
 
     async def close(self) -> None:
-        """As `redialog.effect.AsyncTransport.close`."""
+        """As `redialog.effect.AsyncTransport.close`, and to its end also where it is cancelled."""
+        if self._closed:
+            return
+        self._check_loop()
         self._closed = True
+        await to_the_end(self._shut())
+
+    async def _shut(self) -> None:
         while self._nodes:
             await self._nodes.popitem()[1].close()
+
+    def _check_loop(self) -> None:
+        """Here too: the transport of a node that nobody has used yet would take to any loop."""
+        if self._home is None:
+            self._home = Home()
+        self._home.check()

@@ -13,16 +13,21 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from redialog.effect import Batch, CommandError, Replies
+from redialog.effect import Batch, CommandError, Replies, Reply
 from redialog.errors import (
     AuthError,
     ConfigurationError,
     ConnectError,
-    TLSError,
     TransportError,
     Unavailable,
 )
-from redialog.transports.confirming import calls_healthy, doubtful, replicated, sealed
+from redialog.transports.confirming import (
+    calls_healthy,
+    doubtful,
+    permitted,
+    replicated,
+    sealed,
+)
 from redialog.transports.routes import (
     SILENT_S,
     Hop,
@@ -41,6 +46,8 @@ CHECK_S = 0.5
 
 QUESTION_S = 0.5
 """How long they have to give it: one that is stalled must not hold up the others."""
+
+_REFUSED = {"NOPERM", "NOAUTH", "WRONGPASS"}
 
 
 class SentinelRouter:
@@ -72,6 +79,7 @@ class SentinelRouter:
         # either answer is right.
         self._primary: Address | None = None
         self._asked_at = 0.0
+        self._named = False
         self._silence = Silence(clock)
 
     def route(self, batch: Batch) -> Route[Replies]:
@@ -132,6 +140,7 @@ class SentinelRouter:
         if found is None:
             raise self._lost(outcomes)
         before, self._primary = self._primary, found
+        self._named = True
         self._asked_at = self._clock()
         if before not in (None, found):
             assert before is not None  # noqa: S101 - for the type checker
@@ -147,34 +156,25 @@ class SentinelRouter:
 
     def _ask(self, sentinels: tuple[Address, ...], batch: Batch) -> Route[list[Outcome]]:
         hops = tuple(Hop(one, batch, "sentinel") for one in sentinels)
+        began = self._clock()
         found = yield Step(hops, within=QUESTION_S)
+        # Whoever is seen at once not to be there costs nothing to be asked again, and may be back:
+        # one who is not asked could be the one who replaces the primary.
+        slow = self._clock() - began > QUESTION_S / 2
         for one, outcome in zip(sentinels, found, strict=True):
-            if isinstance(outcome, TransportError):
+            if isinstance(outcome, TransportError) and slow:
                 self._silence.note(one)
-            else:
+            elif not isinstance(outcome, TransportError):
                 self._silence.forget(one)
         return list(found)
 
     def _lost(self, outcomes: Sequence[Outcome]) -> Exception:
         """Why there is no primary."""
-        answers = [one for one in outcomes if not isinstance(one, TransportError)]
+        answers = [one[0] for one in outcomes if not isinstance(one, TransportError)]
         if len(answers) >= self._needed:
-            if all(answer[0] is None for answer in answers):
-                return ConfigurationError(
-                    "the sentinels know no primary of that name; it is the part of the url behind "
-                    "the hosts"
-                )
-            if any(isinstance(answer[0], CommandError) for answer in answers):
-                return AuthError(
-                    f"the sentinels of {self._address} refused to say where the primary is; their "
-                    "user and password are given as sentinel_username and sentinel_password",
-                    address=self._address,
-                )
-            return Unavailable(
-                f"the sentinels of {self._address} do not agree on a primary", address=self._address
-            )
+            return self._disagreement(answers)
         for outcome in outcomes:
-            if isinstance(outcome, AuthError | TLSError):
+            if isinstance(outcome, TransportError) and not outcome.retryable:
                 return outcome
         return ConnectError(
             f"{len(answers)} of {len(self._sentinels)} sentinels of {self._address} answer, and a "
@@ -182,15 +182,43 @@ class SentinelRouter:
             address=self._address,
         )
 
+    def _disagreement(self, answers: Sequence[Reply]) -> Exception:
+        """Why a majority of answers names no primary."""
+        codes = {answer.code for answer in answers if isinstance(answer, CommandError)}
+        if codes & _REFUSED:
+            return AuthError(
+                f"the sentinels of {self._address} refused to say where the primary is; their "
+                "user and password are given as sentinel_username and sentinel_password",
+                address=self._address,
+            )
+        # Where they did know it, they are about to learn it anew.
+        if not self._named:
+            if codes:
+                return ConfigurationError(
+                    "the hosts of the url are no sentinels, or those are behind a proxy that does "
+                    "not know their commands"
+                )
+            if not any(answers):
+                return ConfigurationError(
+                    "the sentinels know no primary of that name; it is the part of the url behind "
+                    "the hosts"
+                )
+        return Unavailable(
+            f"the sentinels of {self._address} do not agree on a primary", address=self._address
+        )
+
     def _confirm(self, node: Address) -> Route[None]:
         """Makes sure that no sentinel is about to replace a node.
 
         Raises:
             Unavailable: one is, or too few answered.
+            PermissionDenied: the user may not ask.
         """
         question = Batch(((b"SENTINEL", b"MASTER", self._service),))
         outcomes = yield from self._ask(self._worth_asking(), question)
         heard = [one[0] for one in outcomes if not isinstance(one, TransportError)]
+        for reply in heard:
+            permitted("SENTINEL MASTER", reply)
         if len(heard) >= self._needed and all(calls_healthy(reply, node) for reply in heard):
             return
         yield from self._demoted(node)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -30,6 +31,18 @@ class Slots(msgspec.Struct, frozen=True):
         """Who has a slot; None where nobody has."""
         index = bisect_right(self.starts, number) - 1
         return self.primaries[index] if index >= 0 and number <= self.ends[index] else None
+
+
+def most_seen(opinions: Sequence[Slots]) -> Slots:
+    """What most of those saw who said anything; at least one did.
+
+    Nodes differ in the replicas that they name: one that is down is left out by whoever has
+    noticed. So the primaries decide, and the replicas are all that anybody named beside them.
+    """
+    votes = Counter((one.starts, one.ends, one.primaries) for one in opinions)
+    [((starts, ends, primaries), _)] = votes.most_common(1)
+    agreed = [one.replicas for one in opinions if one.primaries == primaries]
+    return Slots(starts, ends, primaries, frozenset().union(*agreed))
 
 
 def slots_of(reply: Reply, asked: Address) -> Slots | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -28,6 +29,7 @@ _SCHEMES: dict[str, Kind] = {
     "embedded": "embedded",
 }
 _PORTS = {"sentinel": 26379}
+_PARTS = re.compile(r"//(?P<place>[^/?#]*)(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?", re.DOTALL)
 _SENTINEL_LOGIN = ("sentinel_username", "sentinel_password")
 
 
@@ -42,6 +44,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         hosts: the sentinels, or the nodes that a Cluster is known by.
         service: what the sentinels call the primary.
         sentinel_login: options for the connections to the sentinels.
+        sentinel_scheme: of their URLs; empty: that of the data nodes'.
         token: of a REST service.
         folder: of the embedded server; None for its default.
     """
@@ -52,6 +55,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     hosts: tuple[Address, ...] = ()
     service: str = ""
     sentinel_login: dict[str, str] = {}
+    sentinel_scheme: str = ""
     token: str = ""
     folder: Path | None = None
 
@@ -64,7 +68,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
     def sentinel(self, address: Address) -> str:
         """The URL of a sentinel; its login is among the options."""
-        return f"{self.url.partition(':')[0]}://{shown(address)}"
+        return f"{self.sentinel_scheme or self.url.partition(':')[0]}://{shown(address)}"
 
 
 def shown(address: Address) -> str:
@@ -168,6 +172,9 @@ def _address(url: str, scheme: str) -> str:
         parts = urlsplit(url)
         if scheme == "unix":
             return f"unix://{parts.path}"
+        if parts.fragment:
+            # What stands before it is the first part of a password with a "#" in it.
+            raise ValueError
         host, port = parts.hostname or "localhost", parts.port or 6379
         host.encode("idna")
         # The client library takes any other path for database 0, and a password with a slash in
@@ -187,14 +194,18 @@ def _address(url: str, scheme: str) -> str:
 def _deployment(kind: Kind, scheme: str, rest: str) -> Target:
     """Several hosts, of which a client finds the right one by asking."""
     try:
-        parts = urlsplit(f"redis:{rest}")
         rest.encode()
-        login, at, hosts = parts.netloc.rpartition("@")
-        query = dict(
-            parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
-        )
+        # By hand: several hosts are more than the parser of URLs takes in all versions of Python.
+        parts = _PARTS.fullmatch(rest)
+        if parts is None or "@" in parts["path"]:
+            # Such as a password with one of "/?#" in it.
+            raise ValueError
+        login, at, hosts = parts["place"].rpartition("@")
+        asked = parts["query"] or ""
+        query = dict(parse_qsl(asked, keep_blank_values=True, strict_parsing=bool(asked)))
         found = tuple(_host(one, _PORTS.get(kind, 6379)) for one in hosts.split(","))
-        first, *more = parts.path.strip("/").split("/")
+        urlsplit(f"redis://{login}{at}h")
+        first, *more = parts["path"].strip("/").split("/")
         service, base = ("", first) if kind == "cluster" else (unquote(first), "".join(more[:1]))
         if len(more) > (kind == "sentinel") or (kind == "sentinel" and not service):
             raise ValueError
@@ -204,7 +215,9 @@ def _deployment(kind: Kind, scheme: str, rest: str) -> Target:
     except ValueError:
         raise ConfigurationError(_EXAMPLES[kind]) from None
     of_sentinels = {
-        name.removeprefix("sentinel_"): query.pop(name) for name in _SENTINEL_LOGIN if name in query
+        name.removeprefix("sentinel_"): query.pop(name)
+        for name in _SENTINEL_LOGIN
+        if kind == "sentinel" and name in query
     }
     inner = scheme.partition("+")[0]
     tail = f"?{urlencode(query)}" if query else ""

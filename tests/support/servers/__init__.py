@@ -21,22 +21,33 @@ rest, `wait_ready` included, goes through those four.
 
 `finding` knows where the binaries are, `process` runs one, `server` makes a Valkey or Redis of it,
 `replicas` puts a second one behind it, and `waiting` and `clients` are what all of them use.
+
+Several of them are a `deployment`: `sentinel` (`watching` is one sentinel) and `cluster`
+(`cluster_node`, its `shards`, `resharding`, and the `bus` between the nodes). `logins` says who may
+log in at whom, and so who is cut off from whom.
 """
 
 from tests.support.servers.clients import plain_client
+from tests.support.servers.cluster import ClusterGroup
 from tests.support.servers.finding import KINDS, find_server
 from tests.support.servers.process import ServerError
 from tests.support.servers.replicas import replica_of, wait_in_sync
+from tests.support.servers.sentinel import SentinelGroup
 from tests.support.servers.server import PortTakenError, Server
 from tests.support.servers.settings import Setting
+from tests.support.servers.tls import Certificates, TLSServer
 from tests.support.servers.waiting import wait_until
 
 __all__ = [
     "KINDS",
+    "Certificates",
+    "ClusterGroup",
     "PortTakenError",
+    "SentinelGroup",
     "Server",
     "ServerError",
     "Setting",
+    "TLSServer",
     "find_server",
     "plain_client",
     "replica_of",

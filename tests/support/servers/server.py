@@ -136,6 +136,10 @@ class Server(ServerProcess):
         """Return the arguments of the process."""
         return [str(self._binary), str(self.data_dir / "server.conf")]
 
+    def _take_port(self) -> None:
+        """Choose a port that nobody has now."""
+        self.port = _free_port()
+
     @property
     def url(self) -> str:
         """The address as redis-py's `from_url` takes it, with the password if there is one."""
@@ -173,7 +177,7 @@ class Server(ServerProcess):
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
             if any_port:
-                self.port = _free_port()
+                self._take_port()
             try:
                 self._write_settings()
                 self._spawn(self._command())

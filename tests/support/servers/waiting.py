@@ -11,13 +11,16 @@ if TYPE_CHECKING:
 POLL_S = 0.005
 
 
-def wait_until(condition: Callable[[], object], *, what: str, timeout: float = 5.0) -> None:
+def wait_until(
+    condition: Callable[[], object], *, what: str, timeout: float = 5.0, every: float = POLL_S
+) -> None:
     """Poll `condition` until it is true.
 
     Args:
-        condition: Called every few milliseconds.
+        condition: Called again and again.
         what: Named by the error.
         timeout: Seconds.
+        every: Seconds between two calls; more where each asks several servers.
 
     Raises:
         TimeoutError: It was still false after `timeout`.
@@ -27,4 +30,4 @@ def wait_until(condition: Callable[[], object], *, what: str, timeout: float = 5
         if time.monotonic() > deadline:
             msg = f"not within {timeout:g} s: {what}"
             raise TimeoutError(msg)
-        time.sleep(POLL_S)
+        time.sleep(every)
