@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         TransportError,
         Unavailable,
         UnknownVersion,
+        UnverifiedTLSWarning,
         WrongEventLoop,
         WrongType,
     )
@@ -117,6 +118,7 @@ __all__ = [
     "TransportError",
     "Unavailable",
     "UnknownVersion",
+    "UnverifiedTLSWarning",
     "WrongEventLoop",
     "WrongType",
     "__version__",

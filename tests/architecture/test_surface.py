@@ -28,7 +28,7 @@ PAIRS = [(ChatMemory, AsyncChatMemory), (Session, AsyncSession), (Sessions, Asyn
 NOT_AWAITED = {"from_url", "from_client", "session", "sessions", "id", "user_id"}
 ASYNC_NAMES = [
     (r"\bAsync(ChatMemory|Sessions?|Transport|Iterator)\b", r"\1"),
-    (r"\bredis\.asyncio\b", "redis"),
+    (r"redis\.asyncio\b", "redis"),
 ]
 
 

@@ -49,12 +49,12 @@ FORBIDDEN = {
 }
 PURE = sorted(
     [
-        *SOURCE.glob("ops/*.py"),
+        *SOURCE.glob("ops/**/*.py"),
         *(SOURCE / f"{name}.py" for name in ("turns", "keys", "codec", "_calls", "_places")),
         *(SOURCE / f"{name}.py" for name in ("elements", "messages", "settings", "groups")),
         *(SOURCE / f"{name}.py" for name in ("context", "tokens", "summary", "folding")),
         *(SOURCE / f"{name}.py" for name in ("replies", "toolcalls", "_checks", "_ids", "effect")),
-        SOURCE / "errors.py",
+        *SOURCE.glob("errors/*.py"),
     ]
 )
 # Of what is allowed, the calls that would tell the time or touch the world.

@@ -14,8 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from redialog import ChatMemory, ConfigurationError, ConnectError, Message, TransportError
-from redialog.errors import TLSError
-from redialog.transports._security import UnverifiedTLSWarning
+from redialog.errors import TLSError, UnverifiedTLSWarning
 from tests.security.conftest import Connect
 from tests.support.servers import Certificates, Server, TLSServer
 

@@ -66,12 +66,10 @@ class ChatMemory:
         """A memory on the Redis that a URL names; it connects at its first use.
 
         Args:
-            url: ``redis://``, ``rediss://``, ``unix://``; ``redis+sentinel://h1:26379,h2:26379/name/0``
-                and ``redis+cluster://h1:6379,h2:6379``, both also with ``rediss+``;
-                ``https://NAME.upstash.io``; ``embedded:`` (a private server with its data in
-                ``$REDIALOG_HOME`` or the user's data folder) or ``embedded:///folder``. None:
-                ``$REDIALOG_URL``, else ``$UPSTASH_REDIS_REST_URL``, else ``$REDIS_URL``, else
-                ``embedded:``.
+            url: ``redis://``, ``rediss://``, ``unix://``; ``redis+sentinel://h1,h2,h3/name/0``,
+                ``redis+cluster://h1,h2``, also with ``rediss+``; ``https://NAME.upstash.io``;
+                ``embedded:`` (a private server) or ``embedded:///folder``. None: ``$REDIALOG_URL``,
+                else ``$UPSTASH_REDIS_REST_URL``, else ``$REDIS_URL``, else ``embedded:``.
             namespace: separates applications that share a database.
             key_prefix: share sessions with LangChain in Python (``"message_store:"``) or with
                 LangChain in JavaScript, Flowise and n8n (``""``); None for the own layout.
@@ -82,13 +80,10 @@ class ChatMemory:
                 but not up to 16 system messages at the beginning (one fewer than ``max_messages``
                 at most), and no tool call without its results.
             max_message_bytes: limit of one stored message.
-            token: of an ``https://`` URL; None: ``$REDIALOG_TOKEN``, or with its URL
-                ``$UPSTASH_REDIS_REST_TOKEN``.
-            deadline: how many seconds an operation loses at most to failures before it raises, at
-                most 45; a failover must fit into it.
-            durability: ``acknowledged``: a write is done when the primary has it; a failover can
-                lose the last ones. ``replicated`` (Sentinel, Cluster): when a replica has it too
-                and the node is still the primary, so that a failover loses none.
+            token: of an ``https://`` URL; None: as the environment says.
+            deadline: how many seconds an operation loses at most to failures; at most 45.
+            durability: when a write is done: ``acknowledged``: the primary has it, and a failover
+                can lose it; ``replicated`` (Sentinel, Cluster): no failover can.
             config: options of redis-py, passed on unchanged.
             **client_options: the same as keywords, such as ``socket_timeout`` or ``ssl_ca_certs``.
 
@@ -96,7 +91,7 @@ class ChatMemory:
             ConfigurationError: an argument, the URL or an option is wrong.
             MissingExtra: the embedded server is wanted and there is none; raised at the first use.
 
-        Cost: no I/O.
+        Cost: no I/O, but for the files of certificates.
         """
         from redialog.transports import opening, urls
 

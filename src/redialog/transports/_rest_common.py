@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 
-from redialog import errors
 from redialog.effect import Argument, Batch, Command, Reply
 from redialog.errors import DataError, MessageTooLarge
 
@@ -71,7 +70,7 @@ def requests(batch: Batch, limit: int) -> list[Request]:
     for command in batch.commands:
         row = _row(command)
         if len(row) > limit:
-            raise _too_large(len(row), limit)
+            raise MessageTooLarge(size=len(row), limit=limit, what="request")
         if not parts or size + len(row) + 1 > limit:
             parts.append([])
             size = 1
@@ -101,14 +100,6 @@ def _row(command: Command) -> bytes:
 def _text(argument: Argument) -> str:
     """An argument as text, also a number: as one of JSON's it could come out as 1.7e+12."""
     return argument.decode() if isinstance(argument, bytes) else str(argument)
-
-
-def _too_large(size: int, limit: int) -> errors.RedialogError:
-    text = (
-        f"the request takes {size:,} bytes, the limit is {limit:,}; store large files elsewhere "
-        "and keep a link, or raise max_request_bytes where the service takes more"
-    )
-    return errors._rebuild(MessageTooLarge, text, {"size": size, "limit": limit})
 
 
 def sync_token(answer: Answer) -> str | None:

@@ -12,8 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from redialog.errors import ConfigurationError
-from redialog.transports._security import UnverifiedTLSWarning
+from redialog.errors import ConfigurationError, UnverifiedTLSWarning
 
 CONNECT_TIMEOUT_S = 2.0
 REPLY_TIMEOUT_S = 5.0

@@ -15,15 +15,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from redialog.errors import ConfigurationError
+from redialog.errors import ConfigurationError, UnverifiedTLSWarning
 
 _TRUE = ("1", "t", "true", "y", "yes")
 _VERIFIED = ("optional", "required")
 """To a client both mean the same: there is no connection without a certificate that is right."""
-
-
-class UnverifiedTLSWarning(UserWarning):
-    """Certificates or host names are not verified, because an argument says so."""
 
 
 def checked(module: Any, url: str, options: Mapping[str, object]) -> dict[str, object]:

@@ -197,11 +197,13 @@ def _deployment(kind: Kind, scheme: str, rest: str) -> Target:
         rest.encode()
         # By hand: several hosts are more than the parser of URLs takes in all versions of Python.
         parts = _PARTS.fullmatch(rest)
-        if parts is None or "@" in parts["path"]:
-            # Such as a password with one of "/?#" in it.
+        if parts is None:
             raise ValueError
         login, at, hosts = parts["place"].rpartition("@")
         asked = parts["query"] or ""
+        if "@" in parts["path"] or (not at and "@" in asked):
+            # A password with a "/" or "?" in it, of which the beginning looks like a host.
+            raise ValueError
         query = dict(parse_qsl(asked, keep_blank_values=True, strict_parsing=bool(asked)))
         found = tuple(_host(one, _PORTS.get(kind, 6379)) for one in hosts.split(","))
         urlsplit(f"redis://{login}{at}h")
