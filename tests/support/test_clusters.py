@@ -225,7 +225,6 @@ def test_valkey_with_users_fails_over_and_leaves_nothing(
         "valkey",
         username="chat",
         password="p w",
-        node_timeout_ms=1000,
         full_coverage=False,
         appendonly=True,
     ) as group:

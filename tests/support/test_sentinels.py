@@ -94,7 +94,7 @@ def test_primaries_that_were_stalled_or_cut_off_are_replaced_demoted_and_lose_it
         cut = group.wait_new_primary(stalled)
         with cut.client() as at_cut:
             assert at_cut.set("before", "value")
-            wait_in_sync(cut, *(node for node in group.replicas() if node is not stalled))
+            wait_in_sync(cut, next(node for node in group.replicas() if node is not stalled))
             group.cut_off(cut)
             new = group.wait_new_primary(cut)
             assert at_cut.set("lost", "value")
