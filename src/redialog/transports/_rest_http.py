@@ -122,13 +122,8 @@ def failure(error: BaseException, address: str, *, writes: bool) -> TransportErr
 
 
 def bare(error: BaseException) -> BaseException:
-    """The same error as a cause that holds no secret.
-
-    It has the request, and its traceback the calls in between, where the token is among the
-    headers.
-    """
+    """The same error as a cause that holds no secret: httpx's have the request, with the token."""
     for one in _chain(error):
-        one.__traceback__ = None
         request = getattr(one, "_request", None)
         if isinstance(one, httpx.RequestError) and request is not None:
             one.request = httpx.Request(request.method, request.url)

@@ -90,14 +90,11 @@ class AsyncStream(httpcore.AsyncNetworkStream):
         timeout: float | None = None,  # noqa: ARG002, ASYNC109
     ) -> httpcore.AsyncNetworkStream:
         """The same connection, encrypted."""
-        plain = self._writer.transport
         try:
+            # Where it fails or is cancelled, asyncio has closed the connection.
             await self._writer.start_tls(ssl_context, server_hostname=server_hostname)
-        except BaseException as error:
-            plain.abort()
-            if isinstance(error, OSError):
-                raise httpcore.ConnectError(error) from error
-            raise
+        except OSError as error:
+            raise httpcore.ConnectError(error) from error
         return self
 
     def get_extra_info(self, info: str) -> Any:

@@ -3,90 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeAlias
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import redis.asyncio
 import redis.exceptions as rex
 from redis.asyncio.connection import AbstractConnection
 
 from redialog.effect import Batch, Patience, Replies, Reply
-from redialog.errors import Closed, WrongEventLoop
+from redialog.errors import Closed
 from redialog.transports._redis_common import (
     FAILURES,
     UNREACHED,
-    WATCH_S,
-    command_error,
     failure,
     nobody,
     pack,
     replaced,
 )
+from redialog.transports._redis_waiting import (
+    Home,
+    Waiting,
+    Watch,
+    at_end,
+    cancellations,
+    to_the_end,
+)
 
 _BROKEN = (*FAILURES, asyncio.IncompleteReadError)
-
-
-Watch: TypeAlias = Callable[[], Awaitable[bool]]
-
-
-class Waiting:
-    """How long a call waits for its replies.
-
-    Args:
-        within: seconds that it may take at most; None: no limit of its own.
-        watch: asked now and then whether to go on.
-    """
-
-    def __init__(self, within: float | None, watch: Watch | None) -> None:
-        self._within = within
-        self._watch = watch
-
-    def limit(self, usual: float | None) -> float | None:
-        """The seconds for a call that usually has so many."""
-        if self._within is None or usual is None:
-            return usual if self._within is None else self._within
-        return min(usual, self._within)
-
-    async def reply(self, connection: AbstractConnection) -> Reply:
-        """The next reply."""
-        if self._watch is None:
-            return await _reply(connection)
-        while True:
-            try:
-                async with asyncio.timeout(WATCH_S) as patience:
-                    return await _reply(connection, disconnect_on_error=False)
-            except TimeoutError:
-                # redis-py's own is another one.
-                if not patience.expired() or not await self._watch():
-                    raise
-
-
-async def _reply(connection: AbstractConnection, **options: bool) -> Reply:
-    try:
-        return await connection.read_response(disable_decoding=True, **options)
-    except rex.ResponseError as error:
-        return command_error(error)
-
-
-class Home:
-    """The event loop and the process that connections belong to: where it is made."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._pid = os.getpid()
-
-    def check(self) -> None:
-        """Makes sure that it is here.
-
-        Raises:
-            WrongEventLoop: it is another one.
-        """
-        if self._loop is not asyncio.get_running_loop() or self._pid != os.getpid():
-            raise WrongEventLoop(
-                "this memory was first used in another event loop, where its connections live; "
-                "make one AsyncChatMemory for each event loop, in each process"
-            )
 
 
 class AsyncRedisTransport:
@@ -181,6 +124,9 @@ class AsyncRedisTransport:
             raise failure(rex.MaxConnectionsError(), self.address) from error
 
     async def _served(self, pool: Any, batch: Batch, waiting: Waiting) -> Replies:
+        if self._idle and at_end(self._idle[-1]):
+            # Known without asking, so that what is sent next is not in doubt; the others died too.
+            await self._release_idle(pool)
         connection = self._idle.pop() if self._idle else await self._taken(pool, waiting)
         try:
             replies = await self._exchange(connection, batch, waiting)
@@ -225,9 +171,9 @@ class AsyncRedisTransport:
 
     async def _borrowed(self, pool: Any) -> AbstractConnection:
         """A connection of an application's pool, which may have to wait for one."""
-        asked = _cancellations()
+        asked = cancellations()
         connection: AbstractConnection = await pool.get_connection()
-        if _cancellations() > asked:
+        if cancellations() > asked:
             await pool.release(connection)
             raise asyncio.CancelledError
         return connection
@@ -244,11 +190,11 @@ class AsyncRedisTransport:
         replies: list[Reply] = []
         try:
             packed = pack(batch)
-            asked = _cancellations()
+            asked = cancellations()
             sent = True
             async with asyncio.timeout(waiting.limit(self._reply_timeout)):
                 await connection.send_packed_command([packed], check_health=False)
-                if _cancellations() > asked:
+                if cancellations() > asked:
                     raise asyncio.CancelledError
                 for _ in batch.commands:
                     replies.append(await waiting.reply(connection))  # noqa: PERF401 - plainer
@@ -307,27 +253,3 @@ class AsyncRedisTransport:
                     await pool.disconnect(inuse_connections=False)
             if self._after is not None:
                 await self._after()
-
-
-def _cancellations() -> int:
-    """How often the running task was cancelled.
-
-    Where an application's client has a timeout, redis-py sends under `asyncio.wait_for`, which
-    before Python 3.12 swallows a cancellation: the task would go on as if there had been none.
-    """
-    task = asyncio.current_task()
-    return 0 if task is None else task.cancelling()
-
-
-async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Awaits what must not stop half-way; a cancellation takes effect when it is done."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None and (task.cancelled() or task.exception() is None):
-        raise cancelled
-    task.result()

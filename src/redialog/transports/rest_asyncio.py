@@ -7,7 +7,7 @@ import os
 import ssl
 import threading
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from redialog.effect import Batch, Patience, Replies, Reply
@@ -18,8 +18,6 @@ from redialog.transports._rest_needs import httpcore, httpx
 from redialog.transports._rest_options import KEPT_S, Options, Site, site
 from redialog.transports._rest_stream_asyncio import AsyncBackend
 from redialog.transports._rest_upstash import of_client
-
-T = TypeVar("T")
 
 
 def open_rest_asyncio(url: str, token: str, options: Mapping[str, object]) -> AsyncRestTransport:
@@ -36,7 +34,7 @@ class _Wire:
     """One connection, made when it is used and again when it has died; for one call at a time.
 
     Each has a client of its own, as in `redialog.transports.rest`. Here it is cancelled calls for
-    which a shared pool of httpx's loses connections.
+    which a shared pool of httpx's loses connections; a wire is closed after one.
 
     Attributes:
         broken: whether it cannot be used any more.
@@ -208,10 +206,7 @@ class AsyncRestTransport:
         # Also after a cancellation between a request and its reply.
         wire.broken = True
         try:
-            # In a task of its own, which is cancelled once: httpx would leave a connection behind
-            # that is cancelled again while it clears up.
-            work = wire.post(request, self._talk.headers(), timer)
-            response = await to_the_end(work, cancel=True)
+            response = await wire.post(request, self._talk.headers(), timer)
         except TimeoutError as error:
             raise timer.failure(self.address, writes) from http.bare(error)
         except http.FAILURES as error:
@@ -318,25 +313,15 @@ def _end(seconds: float | None, until: float | None) -> float | None:
     return end if until is None else min(end, until)
 
 
-async def to_the_end(work: Coroutine[Any, Any, T], *, cancel: bool = False) -> T:
-    """Awaits what must not stop half-way; a cancellation takes effect when it is done.
-
-    Args:
-        work: what is to be done.
-        cancel: whether it is told of the first cancellation, to come to an end.
-    """
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Awaits what must not stop half-way; a cancellation takes effect when it is done."""
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
             await asyncio.wait({task})
         except asyncio.CancelledError as error:
-            if cancel and not task.cancelling():
-                task.cancel()
             cancelled = error
-    if cancelled is None:
-        return task.result()
-    if not task.cancelled():
-        # What it says does not matter any more; asyncio complains of errors that nobody has seen.
-        task.exception()
-    raise cancelled
+    if cancelled is not None and (task.cancelled() or task.exception() is None):
+        raise cancelled
+    task.result()

@@ -11,10 +11,11 @@ import redis.asyncio
 
 from redialog.effect import Batch, Patience, Replies
 from redialog.errors import Closed, TransportError
+from redialog.transports._redis_waiting import Home, Watch, to_the_end
 from redialog.transports._security import checked
 from redialog.transports.deployments import node_options, router_of, sentinel_options
 from redialog.transports.opening import client, timer
-from redialog.transports.redis_asyncio import AsyncRedisTransport, Home, Watch, to_the_end
+from redialog.transports.redis_asyncio import AsyncRedisTransport
 from redialog.transports.routes import Hop, Outcome, Role, Route, Router, Schedule, Step, T, gone
 from redialog.transports.urls import Address, Target
 
