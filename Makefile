@@ -5,6 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
+# All tests run in two processes, file by file; some tests, as they are asked for, in one.
+AT_ONCE ?= --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help chat test lint format bench faults conformance servers clean
@@ -23,7 +25,7 @@ chat: $(VENV)/.chat
 	@exec $(BIN)/redialog chat $(ARGS)
 
 test: $(VENV)/.dev servers
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/pytest $(ARGS)
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/pytest $(if $(ARGS),$(ARGS),$(AT_ONCE))
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

@@ -61,6 +61,7 @@ class _State:
     seen: list[Seen] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     connections: set[socket.socket] = field(default_factory=set)
+    forgotten: set[socket.socket] = field(default_factory=set)
     accepted: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -143,6 +144,10 @@ class Front:
         """Closes every connection."""
         for sock in list(self._state.connections):
             hang_up(sock, reset=reset)
+
+    def forget(self) -> None:
+        """Answers nothing over the connections that there are, and says so to nobody."""
+        self._state.forgotten |= self._state.connections
 
     def passed(self, one: Seen) -> Reply:
         """What the service behind answers."""
@@ -232,6 +237,10 @@ class _Handler(BaseHTTPRequestHandler):
             )
             if fault is not None:
                 fault.hits += 1
+        if self.request in front._state.forgotten:
+            front.released.wait(30)
+            self.hang_up()
+            return
         (passes if fault is None else fault.behaviour)(front, self, one)
 
     def write(self, data: bytes) -> None:

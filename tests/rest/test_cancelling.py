@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
-from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,29 +61,20 @@ STANDINGS = {
 class Scene:
     """A service, and calls on it of which one is cancelled."""
 
-    def __init__(
-        self,
-        front: Front,
-        token: str,
-        standing: Standing,
-        folder: Path,
-        patch: pytest.MonkeyPatch,
-    ) -> None:
+    def __init__(self, front: Front, token: str, standing: Standing, folder: Path) -> None:
         self.front = front
-        self._patch = patch
         self._token = token
         self._standing = standing
         self._options: dict[str, Any] = {"max_connections": 1 if standing.waits else 4}
         if standing.secure:
             self._options["ssl_ca_certs"] = authority_file(folder)
 
-    async def played(self, nth: int, moment: Moment, *, inside: bool) -> tuple[object, int]:
+    async def played(self, nth: int, moment: Moment) -> tuple[object, int]:
         """The result of the call, and how often it waited.
 
         Args:
             nth: at which of its waits it is cancelled.
             moment: the same.
-            inside: whether those of the request are meant, which is a task of its own.
         """
         memory = AsyncChatMemory.from_url(
             self.front.url, token=self._token, socket_connect_timeout=20, **self._options
@@ -93,50 +83,34 @@ class Scene:
         if self._standing.warm:
             await memory.ping()
         before = [asyncio.create_task(talk(memory, "before"))] if self._standing.waits else []
-        call: Coroutine[Any, Any, Any] = chat.append(Message.user("x"))
-        struck: list[CancelledAt] = []
-        if inside:
-            post = rest_asyncio._Wire.post
-            one = asyncio.create_task(call)
-
-            def cancelled(*args: Any) -> Any:
-                if asyncio.current_task() is not one or struck:
-                    return post(*args)
-                struck.append(CancelledAt(post(*args), nth, moment))
-                return awaited(struck[0])
-
-            self._patch.setattr(rest_asyncio._Wire, "post", cancelled)
-        else:
-            struck.append(CancelledAt(call, nth, moment))
-            one = asyncio.create_task(awaited(struck[0]))
+        running = CancelledAt(chat.append(Message.user("x")), nth, moment)
+        one = asyncio.create_task(awaited(running))
         await asyncio.sleep(0)
         behind = asyncio.create_task(talk(memory, "behind"))
         results = await asyncio.gather(one, return_exceptions=True)
         await asyncio.gather(*before, behind)
         await talk(memory, "later")
         await memory.close()
-        self._patch.undo()
-        return results[0], struck[0].waits
+        return results[0], running.waits
 
 
-@pytest.mark.parametrize("inside", [True, False])
 @pytest.mark.parametrize("name", STANDINGS)
 def test_a_call_can_be_cancelled_at_every_await(
-    name: str, inside: bool, gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, gateway: Gateway, tmp_path: Path
 ) -> None:
-    """Its own, and those of its request; twice or more only its own."""
+    """It has happened or it has not; all other calls, then and later, get what is theirs."""
     standing = STANDINGS[name]
     problems: list[object] = []
 
     async def scenario(front: Front) -> int:
         asyncio.get_running_loop().set_exception_handler(lambda _, found: problems.append(found))
-        scene = Scene(front, gateway.token, standing, tmp_path, monkeypatch)
+        scene = Scene(front, gateway.token, standing, tmp_path)
         most = 0
         async with AsyncChatMemory.from_url(gateway.url, token=gateway.token) as other:
-            for moment in MOMENTS[:2] if inside else MOMENTS:
+            for moment in MOMENTS:
                 for nth in itertools.count(1):
                     had = await other.session("s").count()
-                    result, waits = await scene.played(nth, moment, inside=inside)
+                    result, waits = await scene.played(nth, moment)
                     count = await other.session("s").count()
                     await until(lambda: front.connected == 0, "all connections are closed")
                     if waits < nth:
@@ -154,6 +128,23 @@ def test_a_call_can_be_cancelled_at_every_await(
         assert asyncio.run(scenario(front)) > 1
     gc.collect()
     assert problems == []
+
+
+def test_a_cancelled_call_does_not_wait_for_its_reply(front: Front, gateway: Gateway) -> None:
+    """It ends, and its connection with it, though the service is still at work."""
+
+    async def scenario() -> None:
+        async with AsyncChatMemory.from_url(front.url, token=gateway.token) as memory:
+            fault = front.on(held, match=b"LLEN")
+            call = asyncio.create_task(memory.session("s").count())
+            await until(lambda: fault.hits, "it is on its way")
+            call.cancel()
+            done, _ = await asyncio.wait({call}, timeout=4)
+            assert done == {call}
+            assert call.cancelled()
+            assert not front.released.is_set()
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

@@ -139,19 +139,6 @@ def test_an_idle_connection_that_died_goes_unnoticed(
     assert texts(memory) == ["1", "2", "3", "4"]
 
 
-def test_connections_that_all_died_cost_one_attempt(front: Front, connect: Connect) -> None:
-    """A router that forgot them says nothing: after the first failure none of the others is
-    tried."""
-    memory = connect(front.url, socket_timeout=0.3)
-    memory.session("s").append(Message.user("1"))
-    fault = front.on(held, match=EVAL)
-    accepted = front.accepted
-    memory.session("s").append(Message.user("2"))
-    assert fault.hits == 1
-    assert front.accepted == accepted + 1
-    assert texts(memory) == ["1", "2"]
-
-
 def test_too_many_requests_are_tried_again(front: Front, connect: Connect) -> None:
     """After the time that the service says; where that is too long, the error tells it."""
     memory = connect(front.url)

@@ -59,6 +59,14 @@ def test_no_request_is_larger_than_allowed(batch: list[Command], more: int) -> N
         assert size + alone + 1 + len(rows[number]) > limit
 
 
+def test_the_limit_counts_brackets_and_commas() -> None:
+    """To the byte."""
+    batch = Batch(((b"PING",), (b"PING",)))
+    size = len(b'[["PING"],["PING"]]')
+    assert [len(part) for part in sent(batch, size)] == [2]
+    assert [len(part) for part in sent(batch, size - 1)] == [1, 1]
+
+
 def test_numbers_are_text() -> None:
     """A time in milliseconds must not come out as 1.7e+12 somewhere."""
     [[row]] = sent(Batch(((b"SET", "k", 1732212345678, b"PX", 60_000),)))

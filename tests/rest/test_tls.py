@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,22 @@ def test_files_that_cannot_be_used(name: str, connect: Connect, tmp_path: Path) 
     for path in (empty, tmp_path / "missing"):
         with pytest.raises(ConfigurationError, match=name):
             connect("https://name.upstash.io", **{**options, name: str(path)})
+
+
+def test_a_key_with_a_password(connect: Connect, tmp_path: Path) -> None:
+    """Nobody is asked for it at the terminal."""
+    path = tmp_path / "own.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-passout", "pass:secret"),
+            *("-subj", "/CN=client", "-keyout", str(path), "-out", str(tmp_path / "crt")),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    path.write_text(path.read_text() + (tmp_path / "crt").read_text())
+    with pytest.raises(ConfigurationError, match="ssl_certfile"):
+        connect("https://name.upstash.io", ssl_certfile=str(path))
 
 
 def test_a_server_that_hangs_up_in_the_handshake(gateway: Gateway, connect: Connect) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -28,7 +30,7 @@ from redialog.effect import Batch, Command, CommandError, Patience
 from tests.rest.conftest import Open
 from tests.rest.front import Front, answers, dropped, held, trickles
 from tests.support.gateways import Gateway
-from tests.support.servers import Server
+from tests.support.servers import Server, wait_until
 
 PING: Command = (b"PING",)
 
@@ -142,6 +144,19 @@ def test_what_cannot_be_sent(front: Front, transport_to: Open) -> None:
     assert front.seen == []
 
 
+@pytest.mark.parametrize("reset", [False, True])
+def test_an_idle_connection_that_was_closed_is_not_used(
+    reset: bool, front: Front, transport_to: Open
+) -> None:
+    """It is noticed before a request is sent over it, so it is no failure at all."""
+    transport = transport_to(front.url)
+    transport.execute(Batch((PING,)))
+    front.cut_all(reset=reset)
+    wait_until(lambda: front.connected == 0, what="it is closed")
+    assert transport.execute(write(b"x")) == [1]
+    assert front.accepted == 2
+
+
 def test_a_closed_transport_says_so(front: Front, transport_to: Open) -> None:
     """Closed twice, used or not; nothing is sent any more."""
     for used in (True, False):
@@ -161,22 +176,26 @@ SLOW: list[Any] = [held, trickles("head"), trickles("body")]
 
 
 @pytest.mark.parametrize("behaviour", SLOW)
-@pytest.mark.parametrize("limit", ["option", "within"])
+@pytest.mark.parametrize("limit", ["option", "within", "within alone"])
 @pytest.mark.parametrize("warm", [True, False])
 def test_a_reply_is_waited_for_so_long(
     behaviour: Any, limit: str, warm: bool, front: Front, transport_to: Open
 ) -> None:
     """However it comes, or does not: the time counts from the request to the end of the reply."""
-    options: dict[str, Any] = {"socket_timeout": 0.3} if limit == "option" else {}
+    choices: dict[str, dict[str, Any]] = {
+        "option": {"socket_timeout": 0.3},
+        "within": {"socket_timeout": 20},
+        "within alone": dict.fromkeys(("socket_timeout", "socket_connect_timeout", "timeout")),
+    }
+    options = choices[limit]
     transport = transport_to(front.url, **options)
     if warm:
         transport.execute(Batch((PING,)))
     front.on(behaviour)
     started = time.monotonic()
     with pytest.raises(ReplyTimeout) as caught:
-        transport.execute(write(b"x"), None if options else 0.3)
-    # The next timeout that there is has 2 s.
-    assert time.monotonic() - started < 1.9
+        transport.execute(write(b"x"), None if limit == "option" else 0.3)
+    assert time.monotonic() - started < 10
     assert caught.value.maybe_applied is True
     front.calm()
     assert transport.execute(Batch((PING,))) == [b"PONG"]
@@ -185,14 +204,53 @@ def test_a_reply_is_waited_for_so_long(
 @pytest.mark.parametrize("limit", ["option", "within"])
 def test_a_connection_is_waited_for_so_long(limit: str, transport_to: Open) -> None:
     """With its TLS handshake, which here nobody answers."""
-    options: dict[str, Any] = {"socket_connect_timeout": 0.3} if limit == "option" else {}
+    options: dict[str, Any] = {"socket_connect_timeout": 0.3 if limit == "option" else 20}
     with socket.create_server(("127.0.0.1", 0)) as silent:
         transport = transport_to(f"https://127.0.0.1:{silent.getsockname()[1]}", **options)
         started = time.monotonic()
         with pytest.raises(ConnectError, match="no answer in time") as caught:
-            transport.execute(write(b"x"), None if options else 0.3)
-    assert time.monotonic() - started < 1.9
+            transport.execute(write(b"x"), None if limit == "option" else 0.3)
+    assert time.monotonic() - started < 10
     assert caught.value.maybe_applied is False
+
+
+@pytest.fixture
+def black_hole() -> Iterator[int]:
+    """A port where nobody answers, not even with a refusal: as many wait there as may."""
+    with socket.socket() as full, contextlib.ExitStack() as waiting:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        yield full.getsockname()[1]
+
+
+def test_each_address_of_a_name_gets_its_turn(
+    black_hole: int, front: Front, transport_to: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where one is dead and one refuses, the next one serves, within the time to connect."""
+    with socket.socket() as refusing:
+        refusing.bind(("127.0.0.1", 0))
+        ports = [black_hole, refusing.getsockname()[1], front.port]
+        real = socket.getaddrinfo
+
+        def resolved(host: Any, *args: Any, **options: Any) -> Any:
+            if host != "name.test":
+                return real(host, *args, **options)
+            kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+            return [(*kind, ("127.0.0.1", port)) for port in ports]
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolved)
+        url = "http://name.test"
+        transport = transport_to(url, allow_insecure=True, socket_connect_timeout=0.6)
+        assert transport.execute(Batch((PING,))) == [b"PONG"]
+        ports[:] = [black_hole, refusing.getsockname()[1]]
+        transport.close()
+        with pytest.raises(ConnectError, match="connection refused") as caught:
+            transport_to(url, allow_insecure=True).execute(write(b"x"), 0.6)
+        assert caught.value.maybe_applied is False
 
 
 def test_several_requests_share_the_time(front: Front, transport_to: Open) -> None:

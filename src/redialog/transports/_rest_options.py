@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import ssl
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from redialog.errors import ConfigurationError, UnverifiedTLSWarning
+from redialog.errors import ConfigurationError
+from redialog.transports import _security
 
 CONNECT_TIMEOUT_S = 2.0
 REPLY_TIMEOUT_S = 5.0
@@ -117,7 +117,10 @@ class Site(msgspec.Struct, frozen=True):
 
                 context = httpx.create_ssl_context()
             if options.ssl_certfile is not None:
-                context.load_cert_chain(options.ssl_certfile, options.ssl_keyfile)
+                # Without a password that is given, OpenSSL would ask for it at the terminal.
+                context.load_cert_chain(
+                    options.ssl_certfile, options.ssl_keyfile, password=lambda: b""
+                )
             elif options.ssl_keyfile is not None:
                 raise ConfigurationError("ssl_keyfile belongs to an ssl_certfile")
         except (OSError, ssl.SSLError) as error:
@@ -149,22 +152,13 @@ def site(url: object, token: object, options: Mapping[str, object]) -> Site:
             "the token must be printable ASCII text without blanks; is there a line break in it?"
         )
     if checked.ssl_cert_reqs == "none" or not checked.ssl_check_hostname:
-        _warn()
+        _security._warn()
     base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
     found = Site(base, f"{parts.scheme}://{parts.netloc}", Secret(token), checked)
     if checked.ssl_ca_certs or checked.ssl_certfile or checked.ssl_keyfile:
         # That the files can be used.
         found.context()
     return found
-
-
-def _warn() -> None:
-    warnings.warn(
-        "certificates are not fully verified (ssl_cert_reqs, ssl_check_hostname): whoever is on "
-        "the way can read and change everything, the token included",
-        UnverifiedTLSWarning,
-        stacklevel=2,
-    )
 
 
 def _parts(url: object) -> SplitResult:

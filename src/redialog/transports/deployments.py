@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 from redialog.errors import ConfigurationError
-from redialog.transports._redis_common import CONNECT_TIMEOUT_S
+from redialog.transports._redis_common import CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S
 from redialog.transports.cluster import ClusterRouter
 from redialog.transports.opening import seconds
 from redialog.transports.routes import Router
@@ -42,6 +43,21 @@ def node_options(target: Target, options: Mapping[str, object]) -> dict[str, obj
     return {name: value for name, value in options.items() if name not in others}
 
 
+def greeting(
+    target: Target, options: Mapping[str, object]
+) -> tuple[float | None, dict[str, object]]:
+    """The time for a reply, and the options of connections that have less for their greeting.
+
+    A node that is stalled takes connections and says nothing on them. While a reply is outstanding
+    one can ask whether the node was replaced; while a connection is made, one cannot.
+    """
+    if "socket_timeout=" in target.url:
+        return None, dict(options)
+    found = seconds(options, "socket_timeout", REPLY_TIMEOUT_S)
+    usual = math.inf if found is None else found
+    return usual, {**options, "socket_timeout": min(usual, CONNECT_TIMEOUT_S)}
+
+
 def sentinel_options(target: Target, options: Mapping[str, object]) -> dict[str, object]:
     """The options for the sentinels: their own login and limits; the TLS of the others, if any.
 
@@ -60,5 +76,7 @@ def sentinel_options(target: Target, options: Mapping[str, object]) -> dict[str,
     shared = {n: value for n, value in options.items() if secure and n.startswith("ssl_")}
     usual = seconds(options, "socket_connect_timeout", CONNECT_TIMEOUT_S)
     longest = 2 * QUESTION_S
-    limits = {"socket_connect_timeout": min(longest if usual is None else usual, longest)}
+    connect = min(longest if usual is None else usual, longest)
+    # The second one is for the greeting; each question has a limit of its own.
+    limits = {"socket_connect_timeout": connect, "socket_timeout": longest}
     return {**limits, **shared, **target.sentinel_login, **login, **own, "protocol": 2}

@@ -68,6 +68,8 @@ class RedisTransport:
         address: where it leads, without secrets.
         owned: whether `close` closes the client.
         patience: of its operations.
+        reply_timeout: seconds for the replies to a batch, where the client's connections have a
+            limit for their greeting alone; None: theirs.
         before: called before each batch; cheap.
         repair: called when no connection could be made; may bring the server back.
         after: called once, by `close`.
@@ -80,6 +82,7 @@ class RedisTransport:
         address: str,
         owned: bool,
         patience: Patience = Patience(),  # noqa: B008 - it is frozen
+        reply_timeout: float | None = None,
         before: Callable[[], None] | None = None,
         repair: Callable[[], None] | None = None,
         after: Callable[[], None] | None = None,
@@ -90,6 +93,7 @@ class RedisTransport:
         self._client: redis.Redis | None = None
         self._by_process: dict[int, _Process] = {}
         self._owned = owned
+        self._reply_timeout = reply_timeout
         self._before = before
         self._repair = repair
         self._after = after
@@ -137,7 +141,7 @@ class RedisTransport:
         """The replies to a batch that was sent."""
         mine, connection = sent.mine, sent.connection
         try:
-            if within is None and watch is None:
+            if within is None and watch is None and self._reply_timeout is None:
                 replies = [_reply(connection) for _ in sent.batch.commands]
             else:
                 replies = self._watched(sent, within, watch)
@@ -168,7 +172,7 @@ class RedisTransport:
 
     def _watched(self, sent: Sent, within: float | None, watch: Watch | None) -> list[Reply]:
         connection = sent.connection
-        own: float | None = connection.socket_timeout
+        own: float | None = self._reply_timeout or connection.socket_timeout
         limits = [seconds for seconds in (own, within) if seconds is not None]
         until = time.monotonic() + min(limits) if limits else math.inf
         replies: list[Reply] = []
@@ -240,9 +244,10 @@ class RedisTransport:
 
 
 def limit(connection: Any, seconds: float | None) -> None:
-    """Sets how long a connection waits for its peer; None: for ever."""
+    """Sets how long a connection waits for its peer; None or infinite: for ever."""
     if connection._sock is not None:
-        connection._sock.settimeout(None if seconds is None else max(seconds, SHORTEST_S))
+        seconds = math.inf if seconds is None else max(seconds, SHORTEST_S)
+        connection._sock.settimeout(None if math.isinf(seconds) else seconds)
 
 
 def _reply(connection: Any, **options: bool) -> Reply:

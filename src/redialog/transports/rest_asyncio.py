@@ -11,12 +11,13 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from redialog.effect import Batch, Patience, Replies, Reply
-from redialog.errors import Closed, ConnectError, ReplyTimeout, TransportError, WrongEventLoop
+from redialog.errors import Closed, TransportError, WrongEventLoop
 from redialog.transports import _rest_http as http
 from redialog.transports._rest_common import HEADERS, Request, requests
 from redialog.transports._rest_needs import httpcore, httpx
-from redialog.transports._rest_options import KEPT_S, Options, Site, site
+from redialog.transports._rest_options import KEPT_S, Site, site
 from redialog.transports._rest_stream_asyncio import AsyncBackend
+from redialog.transports._rest_timer import Timer, end_of
 from redialog.transports._rest_upstash import of_client
 
 
@@ -47,21 +48,19 @@ class _Wire:
             base_url=found.url,
             headers=HEADERS,
             auth=http.Login(found.token),
-            # The transport's own timer is the better one: it ends also what trickles.
-            timeout=httpx.Timeout(None, connect=found.options.socket_connect_timeout),
             follow_redirects=False,
             trust_env=False,
         )
 
-    async def post(
-        self, request: Request, headers: dict[str, str], timer: _Timer
-    ) -> httpx.Response:
+    async def post(self, request: Request, headers: dict[str, str], timer: Timer) -> httpx.Response:
         """Sends a request and reads its whole response."""
+        # A timer of our own, which ends also what trickles.
         async with timer.begin():
             return await self._client.post(
                 request.path,
                 content=request.body,
                 headers=headers,
+                timeout=httpx.Timeout(None, connect=timer.connect),
                 extensions={"trace": timer.note},
             )
 
@@ -196,13 +195,13 @@ class AsyncRestTransport:
             if pool.users and not wire.broken:
                 pool.idle.append(wire)
             else:
-                await to_the_end(wire.close())
+                await wire.close()
         return found
 
     async def _sent(
         self, wire: _Wire, request: Request, writes: bool, until: float | None
     ) -> httpx.Response:
-        timer = _Timer(self._site.options, until)
+        timer = Timer(self._site.options, until)
         # Also after a cancellation between a request and its reply.
         wire.broken = True
         try:
@@ -216,7 +215,7 @@ class AsyncRestTransport:
 
     async def _admitted(self, pool: _Pool, until: float | None) -> None:
         """Waits until a call may use a connection."""
-        end = _end(self._site.options.timeout, until)
+        end = end_of(self._site.options.timeout, until)
         if not pool.free.locked():
             await pool.free.acquire()
             return
@@ -266,51 +265,6 @@ class AsyncRestTransport:
             return
         del _pools(loop)[self._site.key]
         await to_the_end(self._pool.drop_idle())
-
-
-class _Timer:
-    """How long a request may take: to make a connection for it, and to be answered.
-
-    Args:
-        options: say how long each may take.
-        until: when all of it must be over, by the loop's clock; None: those alone count.
-    """
-
-    def __init__(self, options: Options, until: float | None) -> None:
-        self._options = options
-        self._until = until
-        self._sending = False
-        self._timeout = asyncio.timeout(None)
-
-    def begin(self) -> asyncio.Timeout:
-        """What to do it in."""
-        self._timeout = asyncio.timeout_at(self._end(self._options.socket_connect_timeout))
-        return self._timeout
-
-    async def note(self, event: str, _: Any) -> None:
-        """Told by httpx what it is doing."""
-        if event == "http11.send_request_headers.started":
-            self._sending = True
-            self._timeout.reschedule(self._end(self._options.socket_timeout))
-
-    def _end(self, seconds: float | None) -> float | None:
-        return _end(seconds, self._until)
-
-    def failure(self, address: str, writes: bool) -> TransportError:
-        """The error where it took too long."""
-        if not self._sending:
-            return ConnectError(f"cannot connect to {address}: no answer in time", address=address)
-        return ReplyTimeout(
-            f"no reply from {address} in time", address=address, maybe_applied=writes
-        )
-
-
-def _end(seconds: float | None, until: float | None) -> float | None:
-    """When something must be over that begins now."""
-    if seconds is None:
-        return until
-    end = asyncio.get_running_loop().time() + seconds
-    return end if until is None else min(end, until)
 
 
 async def to_the_end(work: Coroutine[Any, Any, None]) -> None:

@@ -12,7 +12,7 @@ import redis
 from redialog.effect import Batch, Patience, Replies
 from redialog.errors import Closed, TransportError
 from redialog.transports._security import checked
-from redialog.transports.deployments import node_options, router_of, sentinel_options
+from redialog.transports.deployments import greeting, node_options, router_of, sentinel_options
 from redialog.transports.opening import client
 from redialog.transports.redis import RedisTransport, Sent, Watch
 from redialog.transports.routes import Hop, Outcome, Role, Route, Router, Schedule, Step, T, gone
@@ -35,24 +35,27 @@ def open_routed(
     Raises:
         ConfigurationError: the client library does not take an option.
     """
-    of: dict[Role, dict[str, object]] = {
-        "data": node_options(target, options),
-        "sentinel": sentinel_options(target, options),
+    of: dict[Role, tuple[float | None, dict[str, object]]] = {
+        "data": greeting(target, node_options(target, options)),
+        "sentinel": (None, sentinel_options(target, options)),
     }
 
     def url_of(address: Address, role: Role) -> str:
         return target.node(address) if role == "data" else target.sentinel(address)
 
     def open_node(address: Address, role: Role) -> RedisTransport:
-        made = client(redis, url_of(address, role), of[role])
+        reply_timeout, given = of[role]
+        made = client(redis, url_of(address, role), given)
         # That of a sentinel is without any login.
         where = target.sentinel(address)
-        return RedisTransport(lambda: made, address=where, owned=True, patience=patience)
+        return RedisTransport(
+            lambda: made, address=where, owned=True, patience=patience, reply_timeout=reply_timeout
+        )
 
     # A wrong option shows at once, and a failover warns of nothing a second time.
     first = target.hosts[0]
-    for role, given in of.items():
-        of[role] = checked(redis, url_of(first, role), given)
+    for role, (reply_timeout, given) in of.items():
+        of[role] = reply_timeout, checked(redis, url_of(first, role), given)
         open_node(first, role)
     router = router_of(target, replicated=replicated, clock=time.monotonic)
     return RoutedTransport(router, open_node, address=target.address, patience=patience)
