@@ -139,7 +139,7 @@ def test_an_edit_under_a_key_asks_first_whether_it_was_done(
     assert batches[0].commands == (RENEWED, (b"GET", OWN.op(TOKEN)))
     assert batches[0].writes is True
     assert found == result
-    answered = [1, f"{asked(OWN.log)[action]}:1".encode()]
+    answered: list[Any] = [1, f"{asked(OWN.log)[action]}:1".encode()]
     after = [[element(2), text, element(0)]] if action in ("replace", "reword") else []
     for answer in (answered, [1, answered[1].decode()]):
         batches, found = play(op(resent=True), answer, *[[log] for log in after])
