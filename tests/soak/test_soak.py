@@ -53,6 +53,13 @@ OPTIONS: dict[str, Any] = {
 
 
 @pytest.fixture
+def server() -> Iterator[Server]:
+    """One that nobody else has connections to: they are counted."""
+    with Server("redis") as own:
+        yield own
+
+
+@pytest.fixture
 def traced() -> Iterator[None]:
     """Allocations are traced."""
     tracemalloc.start()
