@@ -21,13 +21,12 @@ from redialog.transports._redis_common import (
     replaced,
 )
 from redialog.transports._redis_waiting import (
-    Home,
     Waiting,
     Watch,
     at_end,
     cancellations,
-    to_the_end,
 )
+from redialog.transports._tasks import Home, to_the_end
 
 _BROKEN = (*FAILURES, asyncio.IncompleteReadError)
 

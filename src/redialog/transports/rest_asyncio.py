@@ -6,8 +6,7 @@ import asyncio
 import os
 import ssl
 import threading
-from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 from weakref import WeakKeyDictionary
 
 from redialog.effect import Batch, Patience, Replies, Reply
@@ -19,6 +18,7 @@ from redialog.transports._rest_options import KEPT_S, Site, site
 from redialog.transports._rest_stream_asyncio import AsyncBackend
 from redialog.transports._rest_timer import Timer, end_of
 from redialog.transports._rest_upstash import of_client
+from redialog.transports._tasks import to_the_end
 
 
 def open_rest_asyncio(url: str, token: str, options: Mapping[str, object]) -> AsyncRestTransport:
@@ -265,17 +265,3 @@ class AsyncRestTransport:
             return
         del _pools(loop)[self._site.key]
         await to_the_end(self._pool.drop_idle())
-
-
-async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Awaits what must not stop half-way; a cancellation takes effect when it is done."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None and (task.cancelled() or task.exception() is None):
-        raise cancelled
-    task.result()

@@ -11,8 +11,9 @@ import redis.asyncio
 
 from redialog.effect import Batch, Patience, Replies
 from redialog.errors import Closed, TransportError
-from redialog.transports._redis_waiting import Home, Watch, to_the_end
+from redialog.transports._redis_waiting import Watch
 from redialog.transports._security import checked
+from redialog.transports._tasks import Home, to_the_end
 from redialog.transports.deployments import node_options, router_of, sentinel_options
 from redialog.transports.opening import client, timer
 from redialog.transports.redis_asyncio import AsyncRedisTransport
