@@ -15,7 +15,7 @@ from msgspec import UNSET, structs
 from redialog import _calls, elements
 from redialog._checks import ROLE_NAMES, Role, StoredRole
 from redialog._places import derived, derived_id, digest
-from redialog.elements import OURS, Damaged, Data, Element, Ours, PlainElement
+from redialog.elements import CHAT, OURS, Damaged, Data, Element, Ours, PlainElement
 from redialog.errors import CorruptElement, InvalidMessage
 from redialog.messages import Message, made
 from redialog.toolcalls import ToolCall
@@ -128,7 +128,7 @@ def _plain(parsed: Sequence[PlainElement], raws: Sequence[bytes]) -> list[Messag
     ]
 
 
-def stored(message: Message, new_id: str, at: int | None) -> Message:
+def stored(message: Message, new_id: str | None, at: int | None) -> Message:
     """The message as it will be stored, with its element (`element` gives that).
 
     A message that was read is written as it was, byte for byte, where every reader loads that;
@@ -136,7 +136,7 @@ def stored(message: Message, new_id: str, at: int | None) -> Message:
 
     Args:
         message: what to store.
-        new_id: its id, where it has none but the one that its place gave it.
+        new_id: its id, where it has none but the one that its place gave it; None gives it none.
         at: its time in ms since the epoch, where it has none; None gives it none.
 
     Raises:
@@ -146,8 +146,8 @@ def stored(message: Message, new_id: str, at: int | None) -> Message:
     return stored_as(message, message.id if own and message.id else new_id, at)
 
 
-def stored_as(message: Message, message_id: str, at: int | None) -> Message:
-    """The same under a given id."""
+def stored_as(message: Message, message_id: str | None, at: int | None) -> Message:
+    """The same under a given id, or under none."""
     at = at if message._at is None else message._at
     origin = message._raw or message._base
     message = made(
@@ -201,7 +201,9 @@ def _encoded(message: Message, origin: bytes | None) -> bytes:
 def _message(element: Element, raw: bytes) -> Message:
     data, ours = element.data, element.redialog
     role, original = _role(element)
-    content = "" if data.content is None else data.content
+    content = data.content
+    if content is None:
+        content = elements.content_blocks(data) or ""
     if not isinstance(content, str):
         content = [{"type": "text", "text": b} if isinstance(b, str) else b for b in content]
     calls: tuple[ToolCall, ...] = ()
@@ -274,7 +276,8 @@ def _rewrite(message: Message, origin: bytes) -> bytes:
     if message._extra is not None:
         data = {k: v for k, v in data.items() if k in elements.CORE_FIELDS} | dict(message._extra)
     _overwrite(data, message, before)
-    data.pop("role", None)
+    free = data.pop("role", None)
+    was_chat = elements.KINDS.get(value["type"]) == "chat"
     if "type" in data:
         data["type"] = kind
     value["type"], value["data"] = kind, data
@@ -282,6 +285,10 @@ def _rewrite(message: Message, origin: bytes) -> bytes:
     theirs = value.pop(OURS, None)
     new = {name: getattr(ours, name) for name in ours.__struct_fields__}
     merged = (theirs if isinstance(theirs, dict) else {}) | new
+    if message.role != before.role:
+        merged.pop(CHAT, None)
+    elif was_chat:
+        merged[CHAT] = free
     kept = {name: item for name, item in merged.items() if item is not None}
     if kept:
         value[OURS] = kept
@@ -292,6 +299,9 @@ def _overwrite(data: dict[str, Any], message: Message, before: Message) -> None:
     """Sets in ``data`` what differs between the two messages, and leaves all else as it is."""
     if message.content != before.content or "content" not in data:
         data["content"] = message.content
+    if message.content != before.content:
+        # The same once more, which LangChain in Python prefers.
+        data.pop("content_blocks", None)
     for name in ("id", "name", "tool_call_id"):
         value = getattr(message, name)
         if value != getattr(before, name):

@@ -17,6 +17,10 @@ OURS = "redialog"
 """The key of an element that holds what is this library's alone. Readers of LangChain's stored
 messages (Python and JavaScript) and Flowise's look at ``type`` and ``data`` only."""
 
+CHAT = "chat"
+"""Under `OURS`: the role of what was a message of LangChain's kind ``chat``, also where that is one
+of the four; a Message does not tell the two apart."""
+
 # The fields of `data` that a Message has attributes for. All others are its `extra`.
 CORE_FIELDS = frozenset(
     {"content", "id", "name", "tool_calls", "invalid_tool_calls", "tool_call_id", "type", "role"}
@@ -66,8 +70,10 @@ class Data(msgspec.Struct, omit_defaults=True, gc=False):
     name: str | None = None
     id: str | None = None
     role: str | None = None
-    # Undecoded: of interest only where an early writer left the provider's tool calls there.
+    # Undecoded: of interest only where an early writer left the provider's tool calls there,
     additional_kwargs: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    # and where a message that was made of these blocks went without its content (LangChain JS 1).
+    content_blocks: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class Element(msgspec.Struct, omit_defaults=True, gc=False):
@@ -143,7 +149,15 @@ def dump(value: dict[str, Any]) -> bytes:
 
 
 def modern(value: dict[str, Any]) -> dict[str, Any]:
-    """The element with a ``data``: LangChain JS until 0.0.75 wrote ``type``, ``text``, ``role``."""
+    """The element with a ``data`` and its ``content``.
+
+    LangChain JS until 0.0.75 wrote ``type``, ``text``, ``role``; since 1 it leaves the content out
+    where a message was made of ``content_blocks``.
+    """
+    data = value.get("data")
+    if isinstance(data, dict) and data.get("content") is None:
+        blocks = _blocks(data.get("content_blocks"))
+        return value if blocks is None else value | {"data": data | {"content": blocks}}
     if "data" in value or not isinstance(value.get("text"), str):
         return value
     rest = {key: item for key, item in value.items() if key not in ("text", "role")}
@@ -170,6 +184,7 @@ def parse(raw: bytes) -> Element:
     ours = value.pop(OURS, None)
     data = dict(value["data"])
     kwargs = data.pop("additional_kwargs", None)
+    data.pop("content_blocks", None)  # what they say is its content by now
     try:
         element = msgspec.convert(value | {"data": data}, Element)
     except msgspec.ValidationError:
@@ -220,6 +235,19 @@ def additional_kwargs(data: Data) -> dict[str, Any]:
         return {}
     value = json.loads(bytes(data.additional_kwargs))
     return value if isinstance(value, dict) else {}
+
+
+def content_blocks(data: Data) -> list[Any] | None:
+    """The ``content_blocks`` of an element, decoded; None where there are none."""
+    if data.content_blocks is msgspec.UNSET:
+        return None
+    return _blocks(json.loads(bytes(data.content_blocks)))
+
+
+def _blocks(value: object) -> list[Any] | None:
+    if not isinstance(value, list) or not all(isinstance(one, str | dict) for one in value):
+        return None
+    return value
 
 
 def extra_fields(raw: bytes) -> dict[str, Any]:

@@ -57,7 +57,9 @@ class SessionPlan:
         given = [Message.parse(message) for message in messages]
         if not given:
             return _nothing()
-        stored = _stored(given, token, at)
+        # Where a message without an id shall stay so, there is none to give.
+        ids = token if self.settings.ids else None
+        stored = _stored(given, ids, at)
         elements = [codec.element(message) for message in stored]
         limit = self.settings.max_message_bytes
         if (size := max(map(len, elements))) > limit:
@@ -66,7 +68,7 @@ class SessionPlan:
         if token.at is None:
             # Under an application's key the times differ from one call to the next; what is said
             # must not.
-            said = [codec.element(message) for message in _stored(given, token, None)]
+            said = [codec.element(message) for message in _stored(given, ids, None)]
         op = append_ops.append(
             self._write(token, idempotency_key),
             elements,
@@ -75,7 +77,7 @@ class SessionPlan:
             cap=self.settings.max_messages,
             sweep=self.settings.layout if token.draw(_SWEEPS) == 0 else None,
         )
-        return _append(op, given, token, stored, at)
+        return _append(op, given, ids, stored, at)
 
     def messages(self, *, strict: bool) -> Op[list[Message]]:
         """The operation behind `Session.messages`."""
@@ -236,12 +238,12 @@ class ListingPlan:
 def _append(
     op: Op[int],
     given: Sequence[Message],
-    token: _ids.Token,
+    ids: _ids.Token | None,
     stored: list[Message],
     at: int,
 ) -> Op[list[Message]]:
     written_at = yield from op
-    return stored if written_at == at else _stored(given, token, written_at)
+    return stored if written_at == at else _stored(given, ids, written_at)
 
 
 def _nothing() -> Op[list[Message]]:
@@ -249,10 +251,11 @@ def _nothing() -> Op[list[Message]]:
     yield  # makes it a generator: an append of nothing asks the server nothing
 
 
-def _stored(messages: Sequence[Message], token: _ids.Token, at: int | None) -> list[Message]:
+def _stored(messages: Sequence[Message], ids: _ids.Token | None, at: int | None) -> list[Message]:
     """The messages as they will be stored: with ids and times where they have none."""
     return [
-        codec.stored(message, token.message_id(index), at) for index, message in enumerate(messages)
+        codec.stored(message, None if ids is None else ids.message_id(index), at)
+        for index, message in enumerate(messages)
     ]
 
 

@@ -43,13 +43,19 @@ _MODES: tuple[TTLMode, ...] = ("sliding", "fixed", "on_read")
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What a memory gives to its sessions."""
+    """What a memory gives to its sessions.
+
+    Attributes:
+        ids: whether a message that has no id gets one; else it is stored without, as LangChain
+            does, and what it was given is what it comes back as.
+    """
 
     layout: Layout
     ttl_ms: int | None
     ttl_mode: TTLMode
     max_messages: int | None
     max_message_bytes: int
+    ids: bool = True
 
     def of_session(
         self, ttl: TTL | Unset, ttl_mode: TTLMode | Unset, max_messages: int | Unset | None
@@ -67,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True):
             self.ttl_mode if isinstance(ttl_mode, Unset) else _mode(ttl_mode),
             self.max_messages if isinstance(max_messages, Unset) else _cap(max_messages),
             self.max_message_bytes,
+            self.ids,
         )
 
 

@@ -19,6 +19,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("_checks", "_calls"),
     ("messages",),
     ("codec", "turns", "settings", "groups", "summary", "tokens"),
+    ("stored",),
     ("budget",),
     ("strict", "explaining"),
     ("context",),
@@ -38,11 +39,13 @@ LAYERS: list[tuple[str, ...]] = [
     ("transports",),
     # facades
     ("sync", "aio"),
+    ("sharing",),
     # edges; the gateway is one of another kind, which serves a store and not its conversations, and
     # so stands on a transport
     ("models", "gateway"),
     ("summarizers", "memory"),
-    ("conversation",),
+    ("conversation", "integrations"),
+    ("nodes",),
     ("cli",),
     ("testing",),
     # The package's own module names all of them, and loads them when they are used.
@@ -50,7 +53,7 @@ LAYERS: list[tuple[str, ...]] = [
 ]
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 CLIENT_LIBRARIES = {"redis", "hiredis", "httpx", "upstash_redis", "valkey", "coredis"}
-EDGES = ("models", "summarizers", "memory", "conversation", "cli")
+EDGES = ("models", "summarizers", "memory", "conversation", "integrations", "nodes", "cli")
 BELOW_FACADES = {"ops", "drive", "effect", "transports", "embedded", "replies", "scripts", "codec"}
 
 

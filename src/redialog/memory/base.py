@@ -12,6 +12,7 @@ from redialog.memory.selecting import Wanted
 from redialog.memory.sources import AnySession, Found, Source, source_of
 from redialog.memory.steps import Steps, arun, run
 from redialog.memory.transcript import transcript
+from redialog.messages import Message
 
 
 class Options(TypedDict, total=False):
@@ -48,6 +49,11 @@ class ConversationMemory:
     runs in a thread; over an `AsyncSession` only the twins can be used.
     """
 
+    @staticmethod
+    def _present(messages: Sequence[Message]) -> Sequence[Any]:
+        """A session's messages as those who ask for them expect them."""
+        return messages
+
     def __init__(
         self,
         *,
@@ -67,7 +73,7 @@ class ConversationMemory:
             optional = value is None and name in ("input_key", "output_key")
             if not isinstance(value, str) and not optional:
                 raise ConfigurationError(f"{name} must be text, not {type(value).__name__}")
-        self._source: Source = source_of(session, chat_memory)
+        self._source: Source = source_of(session, chat_memory, self._present)
         self.session = session
         self.chat_memory = chat_memory
         self.memory_key = memory_key

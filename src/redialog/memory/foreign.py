@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import structs
 
+from redialog import stored
 from redialog._checks import ROLE_NAMES
 from redialog.elements import KINDS
 from redialog.errors import InvalidMessage
@@ -19,8 +20,6 @@ from redialog.messages import Message
 from redialog.toolcalls import ToolCall
 
 _LANGCHAIN = "langchain_core.messages"
-_ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
-_KINDS = {role: kind for kind, role in _ROLES.items()}
 _EXTRA = ("additional_kwargs", "response_metadata", "usage_metadata", "artifact", "status")
 _FIELDS = (
     *("type", "content", "id", "name", "role", "tool_call_id", "tool_calls", "invalid_tool_calls"),
@@ -31,8 +30,8 @@ _FIELDS = (
 def is_message(value: object) -> bool:
     """Whether a value is one message: this library's, LangChain's, or a dict of one."""
     if isinstance(value, Mapping):
-        stored = _kind(value.get("type")) is not None and "data" in value
-        return stored or isinstance(value.get("role"), str)
+        form = _kind(value.get("type")) is not None and "data" in value
+        return form or isinstance(value.get("role"), str)
     if isinstance(value, Message):
         return True
     return hasattr(value, "content") and _kind(getattr(value, "type", None)) is not None
@@ -65,9 +64,8 @@ def whole(value: object) -> Message:
     if isinstance(value, Mapping) and "role" in value:
         return Message.from_openai(value)
     fields = _fields(value)
-    extra = {name: fields[name] for name in _EXTRA if fields.get(name)}
-    message = _message(fields)
-    return message.replace(extra=extra) if extra else message
+    dump = getattr(value, "model_dump", None)
+    return stored.loaded({"type": fields["type"], "data": dump() if callable(dump) else fields})
 
 
 def speaks_langchain() -> bool:
@@ -86,10 +84,17 @@ def made(messages: Sequence[object]) -> list[Any]:
     made: list[Any] = []
     for value in messages:
         if isinstance(value, Message | Mapping):
-            made += sys.modules[_LANGCHAIN].messages_from_dict([_stored(whole(value))])
+            made += sys.modules[_LANGCHAIN].messages_from_dict([_form(value)])
         else:
             made.append(value)
     return made
+
+
+def _form(value: Message | Mapping[str, Any]) -> dict[str, Any]:
+    message = whole(value)
+    if message.role in ("damaged", "remove"):
+        raise InvalidMessage(f"a {message.role} message cannot be stored again")
+    return stored.dumped(message)
 
 
 def _kind(name: object) -> str | None:
@@ -135,24 +140,3 @@ def _calls(fields: Mapping[str, Any]) -> list[ToolCall]:
         ToolCall(call.get("name") or "", call.get("args") or "", call.get("id"))
         for call in fields.get("invalid_tool_calls") or ()
     ]
-
-
-def _stored(message: Message) -> dict[str, Any]:
-    if message.role not in _KINDS:
-        raise InvalidMessage(f"a {message.role} message cannot be stored again")
-    data: dict[str, Any] = {"content": message.content, "id": message.id, "name": message.name}
-    if message.role == "assistant":
-        calls = [_call(call) for call in message.tool_calls]
-        data["tool_calls"] = [call for call in calls if call["type"] == "tool_call"]
-        data["invalid_tool_calls"] = [call for call in calls if call["type"] != "tool_call"]
-    if message.role == "tool":
-        data["tool_call_id"] = message.tool_call_id or ""
-    extra = {name: value for name, value in message.extra.items() if name in _EXTRA}
-    return {"type": _KINDS[message.role], "data": data | extra}
-
-
-def _call(call: ToolCall) -> dict[str, Any]:
-    form = {"name": call.name, "args": call.args, "id": call.id}
-    if isinstance(call.args, str):
-        return form | {"type": "invalid_tool_call", "error": None}
-    return form | {"type": "tool_call"}

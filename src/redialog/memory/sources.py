@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -20,7 +20,16 @@ from redialog.messages import Message
 from redialog.summary import RollingSummary
 from redialog.sync import Session
 
+GIVES = "_redialog_source"
+"""The method of this library's own chat histories that gives their session as an `OfSession`."""
+
 AnySession: TypeAlias = "Session | AsyncSession"
+Present: TypeAlias = Callable[[Sequence[Message]], Sequence[Any]]
+"""Makes messages of a session into those that somebody expects."""
+
+
+def _as_they_are(messages: Sequence[Message]) -> Sequence[Message]:
+    return messages
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -75,17 +84,27 @@ class OfSession:
     """A session as the source.
 
     Args:
-        session: of either facade.
-        present: makes messages into those that its user expects; None for this library's.
+        session: of either facade; None where it can only be had in an event loop.
+        present: makes its messages into those that somebody expects.
+        awaited: gives the same session for asyncio, where there is one.
+        window: so many turns are all that it gives, where nothing else is wanted.
     """
 
-    def __init__(self, session: AnySession, present: Any = None) -> None:
+    def __init__(
+        self,
+        session: AnySession | None,
+        present: Present = _as_they_are,
+        awaited: Callable[[], AsyncSession] | None = None,
+        window: int | None = None,
+    ) -> None:
         self._session = session
         self._present = present
+        self._awaited = awaited
+        self._window = window
 
     def blocking(self) -> Any:
         """As in `Source`."""
-        if isinstance(self._session, AsyncSession):
+        if not isinstance(self._session, Session):
             raise ConfigurationError(
                 "this memory is over an AsyncSession, which must be awaited: use "
                 "aload_memory_variables, asave_context and aclear, or give it a Session"
@@ -94,13 +113,17 @@ class OfSession:
 
     def awaited(self) -> Any:
         """As in `Source`; a blocking session runs in threads and holds up no event loop."""
+        if self._awaited is not None:
+            return self._awaited()
         session = self._session
-        return session if isinstance(session, AsyncSession) else _Threaded(session)
+        return _Threaded(session) if isinstance(session, Session) else session
 
     def reading(self, source: Any, wanted: Wanted) -> Steps[Found]:
         """As in `Source`."""
+        if self._window is not None and wanted == Wanted():
+            wanted = Wanted(turns=self._window)
         messages = yield from selecting.of_session(source, wanted)
-        return Found(messages, messages if self._present is None else self._present(messages))
+        return Found(messages, self._present(messages))
 
     def adding(self, source: Any, messages: Sequence[object]) -> Steps[None]:
         """As in `Source`: one append, so that no other writer's messages come between."""
@@ -181,13 +204,14 @@ class OfHistory:
             )
 
 
-def source_of(session: object, chat_memory: object) -> Source:
+def source_of(session: object, chat_memory: object, present: Present) -> Source:
     """The source that the arguments of a memory object name.
 
     Args:
         session: a session of either facade, or None.
         chat_memory: or a chat history; where that lies on a session, which it shows as
             ``session``, the session is used.
+        present: makes messages of a session into those that the user expects.
 
     Raises:
         ConfigurationError: it is not exactly one of them, or of no usable kind.
@@ -200,10 +224,14 @@ def source_of(session: object, chat_memory: object) -> Source:
                 "session= takes a session, as ChatMemory.session makes it, "
                 f"not {type(session).__name__}"
             )
-        return OfSession(session)
+        return OfSession(session, present)
+    give = getattr(chat_memory, GIVES, None)
+    if give is not None:
+        given: Source = give()
+        return given
     inner = getattr(chat_memory, "session", None)
     if isinstance(inner, Session | AsyncSession):
-        return OfSession(inner, getattr(chat_memory, "present", None))
+        return OfSession(inner, getattr(chat_memory, "present", _as_they_are))
     if not is_history(chat_memory):
         raise ConfigurationError(
             "chat_memory= takes a chat history with messages, clear and a way to add messages, "

@@ -1,0 +1,1 @@
+"""Other frameworks over this library's sessions; each needs its own extra, and nothing needs it."""

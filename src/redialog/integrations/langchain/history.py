@@ -1,0 +1,319 @@
+"""`RedisChatMessageHistory` and `UpstashRedisChatMessageHistory`, as LangChain's, on sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+
+from redialog import sharing
+from redialog.aio import AsyncSession
+from redialog.errors import ConfigurationError
+from redialog.integrations.langchain import runs
+from redialog.integrations.langchain.messages import from_langchain, presented
+from redialog.memory.sources import OfSession
+from redialog.messages import Message
+from redialog.settings import TTL
+from redialog.sync import Session
+
+if TYPE_CHECKING:
+    from langchain_core.chat_history import BaseChatMessageHistory
+else:
+    try:
+        from langchain_core.chat_history import BaseChatMessageHistory
+    except ImportError:
+        # LangChain takes it out in 2.0; whoever asks for one asks for its methods.
+        BaseChatMessageHistory = object
+
+
+class _History(BaseChatMessageHistory):
+    """What both have: a session, in LangChain's methods."""
+
+    def __init__(
+        self,
+        session_id: str,
+        lease: sharing.Lease,
+        *,
+        key_prefix: str,
+        ttl: TTL,
+        session_ttl: TTL,
+        window: int | None,
+    ) -> None:
+        if session_ttl is not None:
+            if ttl not in (None, session_ttl):
+                raise ConfigurationError("ttl and session_ttl are the same option: give one")
+            ttl = session_ttl
+        if window is not None and (type(window) is not int or window < 0):
+            raise ConfigurationError("window must be a whole number of turns, or None for all")
+        self.session_id = session_id
+        self.key_prefix = key_prefix
+        self.ttl = ttl
+        self.window = window
+        self._lease = lease
+        self._handed = runs.Handed()
+        lease.check(session_id, ttl)
+        self._blocking: Session | None = None
+        if not lease.awaited_only:
+            self._blocking = self._held(lease.memory().session(session_id, ttl=ttl))
+
+    def _held(self, session: Any) -> Any:
+        # The connections are there as long as the session is.
+        session._lease = self._lease
+        return session
+
+    @property
+    def key(self) -> str:
+        """The key in Redis."""
+        return self.key_prefix + self.session_id
+
+    @property
+    def session(self) -> Session:
+        """The session beneath: windows, contexts with a token budget, summaries, edits, forks.
+
+        Raises:
+            ConfigurationError: the history has an asyncio client.
+        """
+        if self._blocking is None:
+            raise ConfigurationError("this has an asyncio client: use the awaited methods")
+        return self._blocking
+
+    def asession(self) -> AsyncSession:
+        """The same for asyncio; in a running event loop, and not awaited itself.
+
+        Raises:
+            ConfigurationError: the history has a blocking client.
+        """
+        found = self._lease.amemory().session(self.session_id, ttl=self.ttl)
+        return self._held(found)  # type: ignore[no-any-return]
+
+    @property
+    def messages(self) -> list[BaseMessage]:
+        """All messages, or those of the newest ``window`` turns, oldest first.
+
+        Damaged elements are left out; `session` shows them.
+
+        Raises:
+            RedialogError: they cannot be read.
+
+        Cost: as `Session.messages`; with a window as `Session.window`.
+        """
+        run = runs.ending()
+        if run is not None:
+            return self._handed.begun_with(run)
+        return self._given(self._read(self.session))
+
+    @messages.setter
+    def messages(self, value: object) -> None:  # noqa: ARG002 - a setter has one
+        raise ConfigurationError("messages cannot be set: use add_messages, or clear")
+
+    async def aget_messages(self) -> list[BaseMessage]:
+        """As `messages`; an application's blocking client runs in a thread."""
+        run = runs.ending()
+        if run is not None:
+            return self._handed.begun_with(run)
+        if self._lease.blocking_only:
+            return self._given(await asyncio.to_thread(self._read, self.session))
+        chat = self.asession()
+        if self.window is None:
+            return self._given(await chat.messages())
+        return self._given(await chat.window(turns=self.window))
+
+    def add_messages(self, messages: Sequence[BaseMessage]) -> None:
+        """Adds messages: all of them or none, one after the other and exactly once.
+
+        Args:
+            messages: oldest first. A piece of a streamed answer is stored as a message.
+
+        Raises:
+            InvalidMessage: one cannot be stored; none was.
+
+        Cost: as `Session.append`: 1 round trip.
+        """
+        self.session.append(*map(from_langchain, messages))
+
+    async def aadd_messages(self, messages: Sequence[BaseMessage]) -> None:
+        """As `add_messages`."""
+        made = [from_langchain(message) for message in messages]
+        if self._lease.blocking_only:
+            await asyncio.to_thread(self.session.append, *made)
+        else:
+            await self.asession().append(*made)
+
+    def add_message(self, message: BaseMessage) -> None:
+        """Adds one message; see `add_messages`."""
+        self.add_messages([message])
+
+    def add_user_message(self, message: HumanMessage | str) -> None:
+        """Adds what the user said; see `add_messages`."""
+        self.add_messages([HumanMessage(message) if isinstance(message, str) else message])
+
+    def add_ai_message(self, message: AIMessage | str) -> None:
+        """Adds what the model said; see `add_messages`."""
+        self.add_messages([AIMessage(message) if isinstance(message, str) else message])
+
+    def clear(self) -> None:
+        """Deletes the conversation, with its summary.
+
+        Cost: as `Session.clear`.
+        """
+        self.session.clear()
+
+    async def aclear(self) -> None:
+        """As `clear`."""
+        if self._lease.blocking_only:
+            await asyncio.to_thread(self.session.clear)
+        else:
+            await self.asession().clear()
+
+    def close(self) -> None:
+        """Gives the connections back, which histories of one store share; not needed.
+
+        They stay open for the next history of this store, and close with the process or, in
+        asyncio, with the event loop.
+        """
+        self._lease.close()
+
+    async def aclose(self) -> None:
+        """As `close`."""
+        await self._lease.aclose()
+
+    def _redialog_source(self) -> OfSession:
+        """The session, for memory objects over this history: they read no more than they give."""
+        awaited = None if self._lease.blocking_only else self.asession
+        return OfSession(self._blocking, presented, awaited, self.window)
+
+    def __str__(self) -> str:
+        # The inherited one gives the whole conversation.
+        return repr(self)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.session_id!r}>"
+
+    def _read(self, chat: Session) -> list[Message]:
+        return chat.messages() if self.window is None else chat.window(turns=self.window)
+
+    def _given(self, found: Sequence[Message]) -> list[BaseMessage]:
+        given = presented(found)
+        self._handed.note(given)
+        return given
+
+
+class RedisChatMessageHistory(_History):
+    """A chat history in Redis: LangChain's class of that name, on the same data.
+
+    Args:
+        session_id: names the conversation; the key is ``key_prefix`` and this.
+        url: of a server, Sentinel, Cluster, or the embedded one: as `ChatMemory.from_url`. It
+            connects at the first use; histories of one URL share their connections.
+        key_prefix: ``"message_store:"`` as LangChain in Python, ``""`` as in JavaScript.
+        ttl: of the conversation: seconds or a timedelta, renewed by each write; None sets none and
+            leaves a running one alone.
+        session_ttl: the same option under its name in LangChain's JavaScript.
+        client: an application's own client, blocking or asyncio, in the place of the URL.
+        config: options of redis-py, passed on unchanged.
+        window: so many of the newest turns are all that is read; None: all messages.
+        **client_options: as ``config``.
+
+    Raises:
+        ConfigurationError: an argument is wrong.
+
+    Other than LangChain's own: what one call adds is stored together and once; awaited methods do
+    not block the event loop; a damaged element does not make the rest unreadable.
+    """
+
+    def __init__(
+        self,
+        session_id: str,
+        url: str = "redis://localhost:6379/0",
+        key_prefix: str = "message_store:",
+        ttl: TTL = None,
+        *,
+        session_ttl: TTL = None,
+        client: Any = None,
+        config: Mapping[str, object] | None = None,
+        window: int | None = None,
+        **client_options: object,
+    ) -> None:
+        options = {**_mapping(config), **client_options}
+        if client is not None and options:
+            raise ConfigurationError("a ready client has its options already: leave config out")
+        super().__init__(
+            session_id,
+            sharing.lease(
+                url, key_prefix=key_prefix, options=options, linger=True, ids=False, client=client
+            ),
+            key_prefix=key_prefix,
+            ttl=ttl,
+            session_ttl=session_ttl,
+            window=window,
+        )
+
+
+class UpstashRedisChatMessageHistory(_History):
+    """A chat history on Upstash, over REST: LangChain's class of that name, on the same data.
+
+    Args:
+        session_id: names the conversation.
+        url: ``https://NAME.upstash.io``; empty: ``$UPSTASH_REDIS_REST_URL``.
+        token: empty: ``$UPSTASH_REDIS_REST_TOKEN``.
+        key_prefix: as for `RedisChatMessageHistory`, like all further arguments.
+        ttl: the same.
+        session_ttl: the same.
+        client: an ``upstash_redis`` client, in the place of URL and token.
+        config: options of httpx.
+        window: the same.
+        **client_options: as ``config``.
+
+    Raises:
+        ConfigurationError: an argument is wrong or missing.
+        MissingExtra: httpx is not installed.
+    """
+
+    def __init__(
+        self,
+        session_id: str,
+        url: str = "",
+        token: str = "",
+        key_prefix: str = "message_store:",
+        ttl: TTL = None,
+        *,
+        session_ttl: TTL = None,
+        client: Any = None,
+        config: Mapping[str, object] | None = None,
+        window: int | None = None,
+        **client_options: object,
+    ) -> None:
+        options = {**_mapping(config), **client_options}
+        if client is None:
+            url = url or os.environ.get("UPSTASH_REDIS_REST_URL", "")
+            if not url.startswith(("https://", "http://")):
+                raise ConfigurationError(
+                    "this history needs url=, such as https://NAME.upstash.io, or "
+                    "UPSTASH_REDIS_REST_URL in the environment"
+                )
+        lease = sharing.lease(
+            url,
+            token=token or None,
+            key_prefix=key_prefix,
+            options=options,
+            linger=True,
+            ids=False,
+            client=client,
+        )
+        super().__init__(
+            session_id,
+            lease,
+            key_prefix=key_prefix,
+            ttl=ttl,
+            session_ttl=session_ttl,
+            window=window,
+        )
+
+
+def _mapping(config: object) -> Mapping[str, object]:
+    if config is not None and not isinstance(config, Mapping):
+        raise ConfigurationError(f"config must be a mapping, not {type(config).__name__}")
+    return config or {}

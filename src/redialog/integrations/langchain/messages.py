@@ -1,0 +1,97 @@
+"""Between LangChain's messages and this library's, both ways and without loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    FunctionMessage,
+    HumanMessage,
+    RemoveMessage,
+    SystemMessage,
+    ToolMessage,
+    convert_to_messages,
+)
+
+from redialog import stored
+from redialog.errors import InvalidMessage
+from redialog.messages import Message
+
+_CLASSES: dict[str, type[BaseMessage]] = {
+    "human": HumanMessage,
+    "ai": AIMessage,
+    "system": SystemMessage,
+    "tool": ToolMessage,
+    "function": FunctionMessage,
+    "chat": ChatMessage,
+    "remove": RemoveMessage,
+}
+
+# Where a stored field is of a shape that LangChain refuses, these alone.
+_ESSENTIAL = ("content", "id", "name", "tool_calls", "invalid_tool_calls", "tool_call_id", "role")
+
+
+def from_langchain(message: object) -> Message:
+    """The message that one of LangChain's is stored as.
+
+    Args:
+        message: of any kind, also a piece of a streamed one, and what LangChain takes for one:
+            text, a pair of role and text, a dict. One of this library's is given back as it is.
+
+    Returns:
+        The message; what has no attribute of its own (usage, response metadata, an artifact, ...)
+        is in its `Message.extra`. It has no id where that one has none.
+
+    Raises:
+        InvalidMessage: it is none, or JSON cannot hold what is in it.
+    """
+    if isinstance(message, Message):
+        return message
+    if not isinstance(message, BaseMessage):
+        message = _converted(message)
+    return stored.loaded({"type": message.type, "data": message.model_dump()})
+
+
+def to_langchain(message: Message) -> BaseMessage:
+    """The message as LangChain's, of the class that it had there.
+
+    Args:
+        message: of a session. Its time and metadata have no place in LangChain's messages and stay
+            in Redis.
+
+    Raises:
+        InvalidMessage: it is damaged.
+    """
+    form = stored.dumped(message)
+    kind, data = _CLASSES[form["type"]], form["data"]
+    try:
+        return kind(**data)
+    except (TypeError, ValueError):
+        # Another version's or library's idea of a field. The message is worth more than that.
+        return kind(**{name: data[name] for name in _ESSENTIAL if name in data})
+
+
+def presented(messages: Iterable[Message]) -> list[BaseMessage]:
+    """The messages that a model can be given, as LangChain's.
+
+    Damaged elements and requests to remove a message are left out; the session shows them.
+    """
+    return [to_langchain(one) for one in messages if one.role not in ("damaged", "remove")]
+
+
+def _converted(value: Any) -> BaseMessage:
+    single = isinstance(value, str | dict) or (
+        isinstance(value, Sequence) and not isinstance(value, bytes | bytearray)
+    )
+    try:
+        found = convert_to_messages([value]) if single else []
+    except (ValueError, TypeError, NotImplementedError, AttributeError):
+        found = []
+    if len(found) != 1:
+        # Not LangChain's own words: they quote the message.
+        raise InvalidMessage(f"a {type(value).__name__} is no message that LangChain knows")
+    return found[0]

@@ -1,0 +1,133 @@
+"""LangChain's stored form of a message, as plain values: ``{"type": "human", "data": {...}}``.
+
+What lies in Redis is that form in JSON (`redialog.codec`). Here it is for those who have it, or
+want it, without Redis between: adapters, imports, exports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from redialog import codec, elements
+from redialog._checks import ROLE_NAMES
+from redialog._json import mapping
+from redialog._places import derived
+from redialog.errors import CorruptElement, InvalidMessage
+from redialog.messages import Message
+from redialog.toolcalls import ToolCall
+
+_KINDS = {"user": "human", "assistant": "ai", "system": "system", "tool": "tool"}
+_EMPTY: tuple[object, ...] = (None, {}, [])
+
+# What stands outside as well, and what a piece of a streamed message has until it is whole.
+_TRANSIENT = ("type", "tool_call_chunks", "chunk_position")
+
+# Of a call, the further fields that LangChain knows. It refuses a message that has others.
+_OF_CALL = ("extras",)
+_OF_INVALID_CALL = ("error", "extras", "index")
+
+# LangChain's mark of a developer message, which it stores as a system one.
+_OPENAI_ROLE = "__openai_role__"
+
+
+def loaded(value: Mapping[str, object]) -> Message:
+    """The message that a stored form describes.
+
+    Args:
+        value: of any kind that LangChain has or had, in Python or JavaScript, also ``function``,
+            ``chat`` and the pieces of a streamed message.
+
+    Returns:
+        The message; fields that it has no attribute for are its `Message.extra`.
+
+    Raises:
+        InvalidMessage: it is no such form, or JSON cannot hold what is in it.
+    """
+    plain = mapping(value, "a stored message")
+    data = plain.get("data")
+    if isinstance(data, dict):
+        # Empty fields say nothing and are not stored; the type stands outside.
+        plain["data"] = {
+            name: value
+            for name, value in data.items()
+            if name not in _TRANSIENT and (value not in _EMPTY or name == "content")
+        }
+    try:
+        return codec.decode(elements.dump(plain), key="", position=0, strict=True)
+    except CorruptElement as error:
+        raise InvalidMessage(f"this is no stored message of LangChain's: {error.reason}") from None
+
+
+def dumped(message: Message) -> dict[str, Any]:
+    """The stored form of a message, under the kind that says most: also ``function`` and ``chat``.
+
+    Args:
+        message: also one that was read. An id that it has only from its place is left out.
+
+    Raises:
+        InvalidMessage: there is no such form: the message is damaged.
+    """
+    if message.role == "damaged":
+        raise InvalidMessage("a damaged message has no stored form; leave it out")
+    element = _element(message)
+    data, free = element["data"], _chat_role(message, element)
+    if data.get("tool_call_id") == "" and (free is not None or message.original_role == "function"):
+        # Only there so that others, which know no such kind, load it as a tool's.
+        del data["tool_call_id"]
+    if free is not None:
+        return {"type": "chat", "data": data | {"role": free}}
+    if message.role == "remove":
+        return {"type": "remove", "data": data}
+    kind = "function" if message.original_role == "function" else _KINDS[message.role]
+    further = dict(message._openai or {})
+    if message.original_role == "developer":
+        further[_OPENAI_ROLE] = "developer"
+    if kind == "ai" and message.tool_calls:
+        data |= _calls(message)
+    if further:
+        data["additional_kwargs"] = {**(data.get("additional_kwargs") or {}), **further}
+    return {"type": kind, "data": data}
+
+
+def _element(message: Message) -> dict[str, Any]:
+    raw = message._raw
+    if raw is None:
+        own = None if message.id is None or derived(message.id) else message.id
+        raw = codec.element(codec.stored_as(message, own, None))
+    element = elements.modern(elements.load(raw))
+    data = element.get("data")
+    found = dict(data) if isinstance(data, dict) else {}
+    if found.get("content") is None:
+        found["content"] = ""
+    found.pop("type", None)
+    return element | {"data": found}
+
+
+def _chat_role(message: Message, element: dict[str, Any]) -> str | None:
+    """The role of what was a chat message; None for all others."""
+    own = element["data"].pop("role", None)
+    if elements.KINDS.get(element["type"]) == "chat":
+        return own if isinstance(own, str) else "user"
+    ours = element.get(elements.OURS)
+    kept = ours.get(elements.CHAT) if isinstance(ours, dict) else None
+    if isinstance(kept, str):
+        return kept
+    free = message.original_role
+    return free if free is not None and free not in ROLE_NAMES else None
+
+
+def _calls(message: Message) -> dict[str, Any]:
+    valid = [call for call in message.tool_calls if not isinstance(call.args, str)]
+    invalid = [call for call in message.tool_calls if isinstance(call.args, str)]
+    return {
+        "tool_calls": [_call(call, "tool_call", _OF_CALL) for call in valid],
+        "invalid_tool_calls": [
+            {"error": None} | _call(call, "invalid_tool_call", _OF_INVALID_CALL) for call in invalid
+        ],
+    }
+
+
+def _call(call: ToolCall, kind: str, further: tuple[str, ...]) -> dict[str, Any]:
+    kept = {name: call.extra[name] for name in further if name in call.extra}
+    return {"name": call.name, "args": call.args, "id": call.id, "type": kind} | kept
