@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
@@ -20,7 +20,16 @@ from redialog.settings import TTL
 from redialog.sync import Session
 
 if TYPE_CHECKING:
+    import redis
+    import redis.asyncio
+    import upstash_redis
+    import upstash_redis.asyncio
     from langchain_core.chat_history import BaseChatMessageHistory
+
+    RedisClient: TypeAlias = (
+        redis.Redis | redis.RedisCluster | redis.asyncio.Redis | redis.asyncio.RedisCluster
+    )
+    UpstashClient: TypeAlias = upstash_redis.Redis | upstash_redis.asyncio.Redis
 else:
     try:
         from langchain_core.chat_history import BaseChatMessageHistory
@@ -57,12 +66,7 @@ class _History(BaseChatMessageHistory):
         lease.check(session_id, ttl)
         self._blocking: Session | None = None
         if not lease.awaited_only:
-            self._blocking = self._held(lease.memory().session(session_id, ttl=ttl))
-
-    def _held(self, session: Any) -> Any:
-        # The connections are there as long as the session is.
-        session._lease = self._lease
-        return session
+            self._blocking = lease.memory().session(session_id, ttl=ttl)
 
     @property
     def key(self) -> str:
@@ -86,8 +90,7 @@ class _History(BaseChatMessageHistory):
         Raises:
             ConfigurationError: the history has a blocking client.
         """
-        found = self._lease.amemory().session(self.session_id, ttl=self.ttl)
-        return self._held(found)  # type: ignore[no-any-return]
+        return self._lease.amemory().session(self.session_id, ttl=self.ttl)
 
     @property
     def messages(self) -> list[BaseMessage]:
@@ -232,7 +235,7 @@ class RedisChatMessageHistory(_History):
         ttl: TTL = None,
         *,
         session_ttl: TTL = None,
-        client: Any = None,
+        client: RedisClient | None = None,
         config: Mapping[str, object] | None = None,
         window: int | None = None,
         **client_options: object,
@@ -281,7 +284,7 @@ class UpstashRedisChatMessageHistory(_History):
         ttl: TTL = None,
         *,
         session_ttl: TTL = None,
-        client: Any = None,
+        client: UpstashClient | None = None,
         config: Mapping[str, object] | None = None,
         window: int | None = None,
         **client_options: object,
