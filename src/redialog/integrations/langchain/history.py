@@ -240,14 +240,12 @@ class RedisChatMessageHistory(_History):
         window: int | None = None,
         **client_options: object,
     ) -> None:
-        options = {**_mapping(config), **client_options}
-        if client is not None and options:
-            raise ConfigurationError("a ready client has its options already: leave config out")
+        if client is None and not isinstance(url, str):
+            # Elsewhere None stands for the environment; here it is a variable that was not set.
+            raise ConfigurationError(f"the url must be text, not {type(url).__name__}")
         super().__init__(
             session_id,
-            sharing.lease(
-                url, key_prefix=key_prefix, options=options, linger=True, ids=False, client=client
-            ),
+            _lease(url, None, key_prefix, client, {**_mapping(config), **client_options}),
             key_prefix=key_prefix,
             ttl=ttl,
             session_ttl=session_ttl,
@@ -289,7 +287,6 @@ class UpstashRedisChatMessageHistory(_History):
         window: int | None = None,
         **client_options: object,
     ) -> None:
-        options = {**_mapping(config), **client_options}
         if client is None:
             url = url or os.environ.get("UPSTASH_REDIS_REST_URL", "")
             if not url.startswith(("https://", "http://")):
@@ -297,23 +294,30 @@ class UpstashRedisChatMessageHistory(_History):
                     "this history needs url=, such as https://NAME.upstash.io, or "
                     "UPSTASH_REDIS_REST_URL in the environment"
                 )
-        lease = sharing.lease(
-            url,
-            token=token or None,
-            key_prefix=key_prefix,
-            options=options,
-            linger=True,
-            ids=False,
-            client=client,
-        )
         super().__init__(
             session_id,
-            lease,
+            _lease(url, token or None, key_prefix, client, {**_mapping(config), **client_options}),
             key_prefix=key_prefix,
             ttl=ttl,
             session_ttl=session_ttl,
             window=window,
         )
+
+
+def _lease(
+    url: str, token: str | None, key_prefix: str, client: object, options: Mapping[str, object]
+) -> sharing.Lease:
+    if client is not None and options:
+        raise ConfigurationError("a ready client has its options already: leave config out")
+    return sharing.lease(
+        url,
+        token=token,
+        key_prefix=key_prefix,
+        options=options,
+        linger=True,
+        ids=False,
+        client=client,
+    )
 
 
 def _mapping(config: object) -> Mapping[str, object]:

@@ -1,0 +1,363 @@
+"""The chat histories: LangChain's methods and data, on sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import pytest
+import redis
+import redis.asyncio
+from langchain_core.chat_history import BaseChatMessageHistory
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
+
+from redialog import (
+    ConfigurationError,
+    ConnectError,
+    InvalidMessage,
+    InvalidSessionId,
+    InvalidTTL,
+    Message,
+    MissingExtra,
+    WrongType,
+)
+from redialog.integrations.langchain import RedisChatMessageHistory, UpstashRedisChatMessageHistory
+from tests.support.gateways import Gateway
+from tests.support.servers import Server
+
+T = TypeVar("T")
+KEY = "message_store:s"
+
+
+class Way:
+    """The methods of a history, called, or their awaited twins."""
+
+    def __init__(self, make: Callable[..., Any], runner: asyncio.Runner | None) -> None:
+        self.make = make
+        self._runner = runner
+
+    def _run(self, work: Awaitable[T]) -> T:
+        async def run() -> T:
+            return await work
+
+        assert self._runner is not None
+        return self._runner.run(run())
+
+    def messages(self, history: Any) -> list[Any]:
+        """All of them."""
+        return self._run(history.aget_messages()) if self._runner else history.messages
+
+    def add(self, history: Any, *messages: Any) -> None:
+        """Adds some at once."""
+        if self._runner:
+            self._run(history.aadd_messages(list(messages)))
+        else:
+            history.add_messages(list(messages))
+
+    def clear(self, history: Any) -> None:
+        """Clears it."""
+        if self._runner:
+            self._run(history.aclear())
+        else:
+            history.clear()
+
+
+@pytest.fixture(
+    params=["called", "awaited", "awaited over a blocking client", "asyncio client", "upstash"]
+)
+def way(request: pytest.FixtureRequest, server: Server) -> Iterator[Way]:
+    """Each way of using a history."""
+    kind = request.param
+    with asyncio.Runner() as runner:
+        if kind == "called":
+            yield Way(
+                lambda session_id, **named: RedisChatMessageHistory(
+                    session_id, url=server.url, **named
+                ),
+                None,
+            )
+        elif kind == "awaited":
+            yield Way(
+                lambda session_id, **named: RedisChatMessageHistory(
+                    session_id, url=server.url, **named
+                ),
+                runner,
+            )
+        elif kind == "upstash":
+            with Gateway(server.url) as gateway:
+                yield Way(
+                    lambda session_id, **named: UpstashRedisChatMessageHistory(
+                        session_id, url=gateway.url, token=gateway.token, **named
+                    ),
+                    runner,
+                )
+        elif kind == "asyncio client":
+            client: Any = redis.asyncio.Redis.from_url(server.url)
+            yield Way(
+                lambda session_id, **named: RedisChatMessageHistory(
+                    session_id, client=client, **named
+                ),
+                runner,
+            )
+            runner.run(client.aclose())
+        else:
+            with redis.Redis.from_url(server.url) as ready:
+                yield Way(
+                    lambda session_id, **named: RedisChatMessageHistory(
+                        session_id, client=ready, **named
+                    ),
+                    runner,
+                )
+
+
+def test_messages_are_kept(way: Way, server: Server) -> None:
+    """Under LangChain's key, as LangChain's; another history goes on; clear takes all."""
+    history = way.make("s")
+    assert way.messages(history) == []
+    way.add(history, HumanMessage("Hi! I'm Jim."), AIMessage("Hello, Jim.", id="r-1"))
+    again = way.make("s")
+    way.add(again, SystemMessage("x"))
+    assert way.messages(history) == way.messages(again)
+    assert way.messages(again) == [
+        HumanMessage("Hi! I'm Jim."),
+        AIMessage("Hello, Jim.", id="r-1"),
+        SystemMessage("x"),
+    ]
+    assert history.key == KEY
+    with server.client() as raw:
+        assert raw.llen(KEY) == 3
+        assert raw.ttl(KEY) == -1
+        way.clear(history)
+        assert raw.keys("message_store*") == []
+    assert way.messages(again) == []
+
+
+@pytest.mark.parametrize(
+    "named", [{"ttl": 300}, {"session_ttl": 300}, {"ttl": timedelta(minutes=5)}]
+)
+def test_a_ttl_is_renewed_and_none_leaves_it_alone(
+    way: Way, server: Server, named: dict[str, Any]
+) -> None:
+    """By each write, never by a read; under both of its names."""
+    history = way.make("s", **named)
+    way.add(history, HumanMessage("x"))
+    with server.client() as raw:
+        assert 0 < raw.ttl(KEY) <= 300
+        raw.expire(KEY, 100)
+        way.messages(history)
+        way.add(way.make("s"), AIMessage("y"))
+        assert 0 < raw.ttl(KEY) <= 100
+        way.add(history, HumanMessage("z"))
+        assert 100 < raw.ttl(KEY) <= 300
+
+
+def test_a_window_is_of_turns(way: Way) -> None:
+    """The newest, whole; 0 for none; what is stored is not touched."""
+    history = way.make("s", window=2)
+    for number in range(4):
+        way.add(history, HumanMessage(f"q{number}"), AIMessage(f"a{number}"), AIMessage("and"))
+    texts = [message.content for message in way.messages(history)]
+    assert texts == ["q2", "a2", "and", "q3", "a3", "and"]
+    assert way.messages(way.make("s", window=0)) == []
+    assert len(way.messages(way.make("s"))) == 12
+
+
+def test_all_or_nothing(way: Way) -> None:
+    """One that cannot be stored keeps the others out."""
+    history = way.make("s")
+    with pytest.raises(InvalidMessage):
+        way.add(history, HumanMessage("x"), AIMessage("y", response_metadata={"o": object()}))
+    assert way.messages(history) == []
+
+
+def test_a_damaged_element_is_left_out(way: Way, server: Server) -> None:
+    """The rest is readable, and the session shows what is there; another type is an error."""
+    history = way.make("s")
+    way.add(history, HumanMessage("a"))
+    with server.client() as raw:
+        for element in (
+            b"{",
+            b'{"type":"alien","data":{}}',
+            b'{"type":"remove","data":{"id":"x"}}',
+        ):
+            raw.lpush(KEY, element)
+        way.add(history, AIMessage("b"))
+        assert [message.content for message in way.messages(history)] == ["a", "b"]
+        raw.set("message_store:other", "x")
+    with pytest.raises(WrongType):
+        way.messages(way.make("other"))
+    with pytest.raises(WrongType):
+        way.add(way.make("other"), HumanMessage("x"))
+
+
+def test_convenience_methods(server: Server) -> None:
+    """As LangChain's: texts or messages; a piece of a stream; the prefix as JavaScript has it."""
+    history = RedisChatMessageHistory("s", url=server.url, key_prefix="")
+    assert isinstance(history, BaseChatMessageHistory)
+    history.add_user_message("a")
+    history.add_user_message(HumanMessage("b", name="ada"))
+    history.add_ai_message("c")
+    history.add_ai_message(AIMessageChunk(content="d"))
+    history.add_message(SystemMessage("e"))
+    history.add_messages([])
+    assert history.messages == [
+        *(HumanMessage("a"), HumanMessage("b", name="ada")),
+        *(AIMessage("c"), AIMessage("d"), SystemMessage("e")),
+    ]
+    with server.client() as raw:
+        assert raw.llen("s") == 5
+    with pytest.raises(ConfigurationError, match="use add_messages"):
+        history.messages = []
+    assert "a" not in str(history).replace("RedisChatMessageHistory", "")
+
+
+def test_the_session_beneath_has_all_else(server: Server) -> None:
+    """Windows, edits, forks; for asyncio, too."""
+    history = RedisChatMessageHistory("s", url=server.url)
+    history.add_messages([HumanMessage("q"), AIMessage("a")])
+    assert [message.text for message in history.session.window(messages=1)] == ["a"]
+    history.session.append(Message.user("more", metadata={"mine": 1}))
+    assert history.messages[-1].content == "more"
+
+    async def scenario() -> int:
+        return await history.asession().count()
+
+    assert asyncio.run(scenario()) == 3
+
+
+def test_what_is_of_one_kind_says_so(server: Server) -> None:
+    """A ready client is blocking or asyncio."""
+    with redis.Redis.from_url(server.url) as client:
+        history = RedisChatMessageHistory("s", client=client)
+
+        async def scenario() -> None:
+            with pytest.raises(ConfigurationError, match="blocking methods"):
+                history.asession()
+
+        asyncio.run(scenario())
+    other = RedisChatMessageHistory("s", client=redis.asyncio.Redis.from_url(server.url))
+    for use in (lambda: other.messages, lambda: other.session, other.clear):
+        with pytest.raises(ConfigurationError, match="awaited methods"):
+            use()
+    with pytest.raises(ConfigurationError, match="awaited methods"):
+        other.add_user_message("x")
+
+
+@pytest.mark.parametrize(
+    ("named", "error"),
+    [
+        ({"session_id": ""}, InvalidSessionId),
+        ({"session_id": 5}, InvalidSessionId),
+        ({"ttl": 0}, InvalidTTL),
+        ({"ttl": -1}, InvalidTTL),
+        ({"session_ttl": float("nan")}, InvalidTTL),
+        ({"ttl": 5, "session_ttl": 6}, ConfigurationError),
+        ({"window": -1}, ConfigurationError),
+        ({"window": True}, ConfigurationError),
+        ({"window": 1.5}, ConfigurationError),
+        ({"url": "localhost"}, ConfigurationError),
+        ({"url": None}, ConfigurationError),
+        ({"no_such_option": 1}, ConfigurationError),
+        ({"config": "x"}, ConfigurationError),
+        ({"client": "x"}, ConfigurationError),
+        ({"client": redis.Redis(), "socket_timeout": 1}, ConfigurationError),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_wrong_argument_is_told_at_once(
+    named: dict[str, Any], error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is sent; for an asyncio client, too."""
+    monkeypatch.delenv("REDIALOG_URL", raising=False)
+    arguments = {"session_id": "s", "url": "redis://localhost:1/0"} | named
+    with pytest.raises(error):
+        RedisChatMessageHistory(**arguments)
+    if not {"url", "config", "client", "no_such_option"} & named.keys():
+        with pytest.raises(error):
+            RedisChatMessageHistory(**arguments | {"client": redis.asyncio.Redis()})
+
+
+def test_upstash_needs_a_url_and_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As arguments or in the environment; a secret is not in the error."""
+    for name in ("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN", "REDIALOG_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigurationError, match="needs url="):
+        UpstashRedisChatMessageHistory("s")
+    with pytest.raises(ConfigurationError, match="needs a token"):
+        UpstashRedisChatMessageHistory("s", "https://name.upstash.io")
+    with pytest.raises(ConfigurationError, match="needs url=") as caught:
+        UpstashRedisChatMessageHistory("s", "redis://:secret@localhost", "secret")
+    assert "secret" not in str(caught.value)
+    monkeypatch.setenv("UPSTASH_REDIS_REST_URL", "https://name.upstash.io")
+    monkeypatch.setenv("UPSTASH_REDIS_REST_TOKEN", "secret")
+    assert "secret" not in repr(UpstashRedisChatMessageHistory("s"))
+
+
+def test_an_outage_is_not_an_empty_history() -> None:
+    """It is an error of the connection."""
+    history = RedisChatMessageHistory("s", url="redis://127.0.0.1:1/0")
+    with pytest.raises(ConnectError):
+        assert history.messages
+
+
+def test_histories_share_their_connections() -> None:
+    """However many there are, and after they are gone; one that was closed is given back."""
+    with Server("redis") as server, server.client() as raw:
+        for number in range(50):
+            RedisChatMessageHistory(f"s{number}", url=server.url).add_user_message("x")
+        gc.collect()
+        assert len(raw.client_list()) == 2
+
+        async def scenario() -> None:
+            for number in range(50):
+                history = RedisChatMessageHistory(f"s{number}", url=server.url)
+                assert len(await history.aget_messages()) == 1
+                await history.aclose()
+            assert len(raw.client_list()) == 3
+
+        asyncio.run(scenario())
+
+
+def in_a_process(code: str) -> str:
+    """What a fresh process prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_without_langchains_base_class(server: Server) -> None:
+    """LangChain will take it out: the methods are the same."""
+    code = f"""
+import sys
+sys.modules["langchain_core.chat_history"] = None
+from redialog.integrations.langchain import RedisChatMessageHistory
+history = RedisChatMessageHistory("s", url={server.url!r})
+history.add_user_message("a")
+history.add_ai_message("b")
+print([message.content for message in history.messages], type(history).__mro__[2].__name__)
+"""
+    assert in_a_process(code) == "['a', 'b'] object"
+
+
+def test_without_langchain() -> None:
+    """The error says what to install; the rest of the package does not need it."""
+    code = """
+import sys
+sys.modules["langchain_core"] = None
+import redialog.integrations, redialog.memory
+try:
+    import redialog.integrations.langchain
+except ImportError as error:
+    print(type(error).__name__, error)
+"""
+    assert in_a_process(code) == (
+        f"{MissingExtra.__name__} LangChain's messages needs the extra 'langchain': "
+        "pip install 'redialog[langchain]'"
+    )
