@@ -18,6 +18,7 @@ catalogue stays under ``redialog:`` and lies in slots of its own.
 from __future__ import annotations
 
 import binascii
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -99,6 +100,11 @@ def slot(key: bytes) -> int:
     return binascii.crc_hqx(key, 0) % 16384
 
 
+KNOWN = 1024
+"""So many sessions' keys are remembered, where they are no longer than `KNOWN_BYTES`."""
+KNOWN_BYTES = 512
+
+
 def bucket(member: bytes) -> int:
     """Which of a namespace's buckets a session lies in: part of the layout, never to change."""
     return binascii.crc32(member) % BUCKETS
@@ -150,6 +156,31 @@ def check_id(value: object, what: str = "session id") -> bytes:
     return encoded
 
 
+class _Known:
+    """The keys of the sessions that were named lately: handles are made again for each request.
+
+    Args:
+        make: makes the keys of a session and a user.
+    """
+
+    def __init__(self, make: Callable[[str, str | None], SessionKeys]) -> None:
+        self._make = make
+        self._keys: dict[tuple[str, str | None], SessionKeys] = {}
+
+    def get(self, session_id: str, user_id: str | None) -> SessionKeys:
+        """The keys, made or known."""
+        try:
+            return self._keys[session_id, user_id]
+        except (KeyError, TypeError):
+            # A TypeError: what cannot be an id, which is said by whoever checks it.
+            made = self._make(session_id, user_id)
+        if len(made.log) <= KNOWN_BYTES:
+            if len(self._keys) >= KNOWN:
+                self._keys.clear()
+            self._keys[session_id, user_id] = made
+        return made
+
+
 class OwnLayout:
     """Keys of a namespace in this library's own layout.
 
@@ -162,6 +193,7 @@ class OwnLayout:
 
     def __init__(self, namespace: str) -> None:
         self._name = _namespace(namespace)
+        self._known = _Known(self._session)
 
     def session(self, session_id: str, user_id: str | None = None) -> SessionKeys:
         """The keys of one session.
@@ -169,6 +201,9 @@ class OwnLayout:
         Raises:
             InvalidSessionId: an id is not usable.
         """
+        return self._known.get(session_id, user_id)
+
+    def _session(self, session_id: str, user_id: str | None) -> SessionKeys:
         member = check_id(session_id)
         owner = None if user_id is None else check_id(user_id, "user id")
         root = self.root(bucket(member))
@@ -223,6 +258,7 @@ class SharedLayout:
         self._name = _namespace(namespace)
         # Not the last part of a key: its colons would make two names of one.
         self._end = ":at:" + escape(prefix).replace(":", "%3A")
+        self._known = _Known(self._session)
 
     def session(self, session_id: str, user_id: str | None = None) -> SessionKeys:
         """The keys of one session.
@@ -230,6 +266,9 @@ class SharedLayout:
         Raises:
             InvalidSessionId: an id is not usable, or the key would be one of this library's own.
         """
+        return self._known.get(session_id, user_id)
+
+    def _session(self, session_id: str, user_id: str | None) -> SessionKeys:
         member = check_id(session_id)
         owner = None if user_id is None else check_id(user_id, "user id")
         log = self._prefix + member

@@ -99,12 +99,16 @@ def call(*items: Item, writes: bool = True, resend_key: str | None = None) -> Op
 
     Cost: 1 round trip; 2 after a restart or SCRIPT FLUSH of the server.
     """
-    commands = tuple(item.by_digest() if isinstance(item, Call) else item for item in items)
+    commands = tuple([item.by_digest() if isinstance(item, Call) else item for item in items])
     answers = yield Batch(commands, writes=writes, resend_key=resend_key)
-    if any(isinstance(answer, CommandError) and answer.code == "NOSCRIPT" for answer in answers):
-        commands = tuple(item.by_text() if isinstance(item, Call) else item for item in items)
+    if any(map(_unknown, answers)):
+        commands = tuple([item.by_text() if isinstance(item, Call) else item for item in items])
         answers = yield Batch(commands, writes=writes, resend_key=resend_key)
     return list(answers)
+
+
+def _unknown(answer: Reply) -> bool:
+    return isinstance(answer, CommandError) and answer.code == "NOSCRIPT"
 
 
 def mutate(
@@ -147,6 +151,24 @@ def mutate(
         ahead.append(Call("note", keys.catalogue(), [keys.member, only]))
     one = Call(name, touched, args)
     *_, reply = yield from call(*ahead, one, resend_key=write.resend_key)
+    return (yield from _outcome(keys, reply, noted))
+
+
+def mutate_plainly(name: str, write: Write, args: Sequence[Argument]) -> Op[Outcome]:
+    """As `mutate` with ``noted="always"``, where the catalogue lies with the log and nothing else
+    travels ahead: half of the client's work, for what is done most often.
+    """
+    keys, script = write.keys, scripts.get(name)
+    catalogue = (keys.sessions,) if keys.user is None else (keys.sessions, keys.user)
+    rest = (3 + len(catalogue), keys.log, keys.meta, keys.op(write.token), *catalogue, *args)
+    [reply] = yield Batch(((b"EVALSHA", script.sha, *rest),), True, write.resend_key)
+    if _unknown(reply):
+        [reply] = yield Batch(((b"EVAL", script.body, *rest),), True, write.resend_key)
+    return (yield from _outcome(keys, reply, "always"))
+
+
+def _outcome(keys: SessionKeys, reply: Reply, noted: str | None) -> Op[Outcome]:
+    """What a mutation's script answered, and what is to be noted after it."""
     if isinstance(reply, CommandError) and reply.code == "WRONGTYPE":
         yield from _name_culprit(keys)
     if noted and isinstance(reply, CommandError) and reply.code == "OWNER":

@@ -20,6 +20,7 @@ from redialog.ops._scripts import (
     Write,
     mismatch,
     mutate,
+    mutate_plainly,
 )
 from redialog.ops.cap import Cut, find_cut
 
@@ -57,20 +58,30 @@ def append(
     Cost: 1 round trip; with ``sweep`` 3; at the cap 1 more; one more for each 1,000 messages or
     4 MB where there are more than that. Grows with the elements, not with the session.
     """
+    written = f"{digest}:{at}"
+    parts = stage.parts(elements)
+    if cap is None and sweep is None and len(parts) == 1 and write.keys.together:
+        args = (written, TOKEN_TTL_MS, *write.ttl, write.owner, write.keys.member, "", b"")
+        outcome = yield from mutate_plainly("append", write, (*args, *elements))
+        return _time(outcome, digest)
     before: Sequence[Call] = ()
     if sweep is not None:
         before = yield from catalogue.sweeping(sweep, write.keys)
-    adding = _Adding(write, f"{digest}:{at}", elements, cap, before)
-    parts = stage.parts(elements)
+    adding = _Adding(write, written, elements, cap, before)
     if len(parts) == 1:
         outcome = yield from _landed(adding, "append", elements)
     else:
         # With the time: what a call that crashed has staged under the same key has another one.
         outcome = yield from _staged(adding, f"{write.token}.{digest}.{at}", parts)
-    written, _, written_at = outcome.answer.decode().partition(":")
-    if written != digest or not written_at.isdigit():
+    return _time(outcome, digest)
+
+
+def _time(outcome: Outcome, digest: str) -> int:
+    """When the messages were made, as the token remembers it."""
+    written, _, at = outcome.answer.decode().partition(":")
+    if written != digest or not at.isdigit():
         raise mismatch()
-    return int(written_at)
+    return int(at)
 
 
 class _Adding(msgspec.Struct):

@@ -24,6 +24,7 @@ from redialog.transports._redis_common import (
     pack,
     replaced,
 )
+from redialog.transports._redis_lean import reply, send
 
 
 class _Process:
@@ -112,7 +113,7 @@ class RedisTransport:
         if batch.to == "sentinels":
             return nobody(batch)
         replies = self.finish(self.start(batch, within), within, watch)
-        return [[(self.address, reply)] for reply in replies] if batch.to else replies
+        return [[(self.address, one)] for one in replies] if batch.to else replies
 
     def start(self, batch: Batch, within: float | None = None) -> Sent:
         """Sends a batch; its replies are read by `finish`, which must follow."""
@@ -127,7 +128,7 @@ class RedisTransport:
             try:
                 if within is not None:
                     limit(sent.connection, within)
-                sent.connection.send_packed_command([packed], check_health=False)
+                send(sent.connection, packed)
             except FAILURES as error:
                 raise failure(error, self.address, sent=True, writes=batch.writes) from error
         except BaseException:
@@ -142,7 +143,7 @@ class RedisTransport:
         mine, connection = sent.mine, sent.connection
         try:
             if within is None and watch is None and self._reply_timeout is None:
-                replies = [_reply(connection) for _ in sent.batch.commands]
+                replies = [reply(connection) for _ in sent.batch.commands]
             else:
                 replies = self._watched(sent, within, watch)
         except FAILURES as error:
