@@ -22,7 +22,7 @@ from typing import Any
 import click
 
 from redialog._version import __version__
-from redialog.cli import completion, doctor, edits, explain, gateway, sessions
+from redialog.cli import completion, doctor, edits, explain, gateway, nodes, sessions
 from redialog.cli.console import Console, OutputLost, visible
 from redialog.cli.options import (
     come_back,
@@ -266,6 +266,7 @@ for _command in (
     explain.explain,
     doctor.doctor,
     gateway.gateway,
+    nodes.nodes,
     completion.completion,
 ):
     commands.add_command(_command)

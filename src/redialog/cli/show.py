@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import TypeAlias
 
@@ -41,7 +41,7 @@ def run(console: Console, session: Session, *, as_json: bool, ids: bool = False)
     if as_json:
         _print_json(console, session.id, messages)
     else:
-        _print(console, messages, ids=ids)
+        print_messages(console, messages, ids=ids)
 
 
 def _print_json(console: Console, session_id: str, messages: Iterator[Message]) -> None:
@@ -76,7 +76,7 @@ def fields(message: Message) -> dict[str, object]:
     }
 
 
-def _print(console: Console, messages: Iterator[Message], *, ids: bool) -> None:
+def print_messages(console: Console, messages: Iterable[Message], *, ids: bool = False) -> None:
     """A heading for each message; its text stands further in, so that none can pose as one."""
     put = _fancy(console) if console.fancy else _plain(console)
     for message in messages:
