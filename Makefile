@@ -9,7 +9,7 @@ ARGS ?=
 AT_ONCE ?= --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help chat test lint format bench faults conformance servers clean
+.PHONY: help chat test lint format bench faults conformance interop servers clean
 
 help:
 	@echo "make chat   talk to a chat that remembers   (ARGS=\"--session demo\")"
@@ -19,6 +19,7 @@ help:
 	@echo "make bench  measure against plain redis-py"
 	@echo "make faults       servers killed, stalled, cut off: a table of what was lost"
 	@echo "make conformance  the same tests on every kind of Redis: a table of them"
+	@echo "make interop      LangChain and Flowise beside this library: who reads what of whom"
 	@echo "make clean  remove the environment and caches"
 
 chat: $(VENV)/.chat
@@ -44,6 +45,9 @@ faults: $(VENV)/.dev servers
 
 conformance: $(VENV)/.dev servers
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/pytest tests/conformance/test_suite.py -q $(ARGS)
+
+interop: $(VENV)/.dev servers
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m tests.interop $(ARGS)
 
 servers: $(VENV)/.python
 	@.ci/servers $(BIN)

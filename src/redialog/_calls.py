@@ -60,8 +60,15 @@ def stored(calls: Sequence[ToolCall]) -> tuple[list[dict[str, Any]], list[dict[s
         kind = "invalid_tool_call" if isinstance(call.args, str) else "tool_call"
         # No further field: LangChain in Python would not load the message, nor the session.
         stored = {"name": call.name, "args": call.args, "id": call.id, "type": kind}
-        (invalid if isinstance(call.args, str) else valid).append(stored)
+        (invalid if isinstance(call.args, str) else valid).append(stored | _error(call))
     return valid, invalid
+
+
+def _error(call: ToolCall) -> dict[str, object]:
+    """Of the further fields of a call the one that the list of malformed calls holds."""
+    error = call.extra.get("error", 0)
+    told = isinstance(call.args, str) and isinstance(error, str | None)
+    return {"error": error} if told else {}
 
 
 def rest(calls: Sequence[ToolCall]) -> list[Any] | None:
@@ -70,9 +77,10 @@ def rest(calls: Sequence[ToolCall]) -> list[Any] | None:
     Of each call, in the order of the message: whether it is an invalid one, and its extra.
     """
     kinds = [int(isinstance(call.args, str)) for call in calls]
-    if kinds == sorted(kinds) and not any(call.extra for call in calls):
+    extras = [{k: v for k, v in call.extra.items() if k not in _error(call)} for call in calls]
+    if kinds == sorted(kinds) and not any(extras):
         return None
-    return [[kind, dict(call.extra)] for kind, call in zip(kinds, calls, strict=True)]
+    return [list(of_call) for of_call in zip(kinds, extras, strict=True)]
 
 
 def _restored(calls: list[ToolCall], kept: list[Any]) -> list[ToolCall]:
@@ -81,7 +89,11 @@ def _restored(calls: list[ToolCall], kept: list[Any]) -> list[ToolCall]:
     for call in calls:
         by_kind[int(isinstance(call.args, str))].append(call)
     try:
-        made = [structs.replace(by_kind[kind].pop(0), extra=dict(extra)) for kind, extra in kept]
+        made = [_with(by_kind[kind].pop(0), extra) for kind, extra in kept]
     except (TypeError, ValueError, KeyError, IndexError):
         return calls
     return made if len(made) == len(calls) else calls
+
+
+def _with(call: ToolCall, extra: Mapping[str, object]) -> ToolCall:
+    return structs.replace(call, extra={**call.extra, **extra})

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from msgspec import UNSET, structs
+from msgspec import UNSET, Raw, structs
 
 from redialog import _calls, elements
 from redialog._checks import ROLE_NAMES, Role, StoredRole
@@ -32,6 +32,8 @@ _ROLE_OF_KIND: dict[str, StoredRole] = {
     "function": "tool",
     "remove": "remove",
 }
+# How LangChain tells a developer message, which it stores as a system one.
+_DEVELOPER = Raw(b'{"__openai_role__":"developer"}')
 _PLAIN_ROLE: dict[str, Role] = {"human": "user", "ai": "assistant", "system": "system"}
 _KIND_OF_ROLE = {"user": "human", "assistant": "ai", "system": "system", "tool": "tool"}
 
@@ -209,7 +211,8 @@ def _message(element: Element, raw: bytes) -> Message:
     calls: tuple[ToolCall, ...] = ()
     if data.tool_calls or data.invalid_tool_calls or data.additional_kwargs is not UNSET:
         calls = _calls.read(data, ours)
-        original = original or _openai_role(data)
+        if role == "system":
+            original = original or _openai_role(data)
     ours = ours or Ours()
     return made(
         role,
@@ -250,6 +253,7 @@ def _fresh(message: Message) -> Element:
         message.tool_call_id or ("" if message.role == "tool" else None),
         message.name,
         message.id,
+        additional_kwargs=_DEVELOPER if message.original_role == "developer" else UNSET,
     )
     return Element(_KIND_OF_ROLE[message.role], data, _ours(message))
 

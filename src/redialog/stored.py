@@ -9,23 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from redialog import codec, elements
+from redialog import _calls, codec, elements
 from redialog._checks import ROLE_NAMES
 from redialog._json import mapping
 from redialog._places import derived
 from redialog.errors import CorruptElement, InvalidMessage
 from redialog.messages import Message
-from redialog.toolcalls import ToolCall
 
 _KINDS = {"user": "human", "assistant": "ai", "system": "system", "tool": "tool"}
 _EMPTY: tuple[object, ...] = (None, {}, [])
 
 # What stands outside as well, and what a piece of a streamed message has until it is whole.
 _TRANSIENT = ("type", "tool_call_chunks", "chunk_position")
-
-# Of a call, the further fields that LangChain knows. It refuses a message that has others.
-_OF_CALL = ("extras",)
-_OF_INVALID_CALL = ("error", "extras", "index")
 
 # LangChain's mark of a developer message, which it stores as a system one.
 _OPENAI_ROLE = "__openai_role__"
@@ -84,7 +79,7 @@ def dumped(message: Message) -> dict[str, Any]:
     if message.original_role == "developer":
         further[_OPENAI_ROLE] = "developer"
     if kind == "ai" and message.tool_calls:
-        data |= _calls(message)
+        data |= _call_lists(message)
     if further:
         data["additional_kwargs"] = {**(data.get("additional_kwargs") or {}), **further}
     return {"type": kind, "data": data}
@@ -117,17 +112,10 @@ def _chat_role(message: Message, element: dict[str, Any]) -> str | None:
     return free if free is not None and free not in ROLE_NAMES else None
 
 
-def _calls(message: Message) -> dict[str, Any]:
-    valid = [call for call in message.tool_calls if not isinstance(call.args, str)]
-    invalid = [call for call in message.tool_calls if isinstance(call.args, str)]
+def _call_lists(message: Message) -> dict[str, Any]:
+    valid, invalid = _calls.stored(message.tool_calls)
+    # LangChain's own classes say that there was no error, where none is known.
     return {
-        "tool_calls": [_call(call, "tool_call", _OF_CALL) for call in valid],
-        "invalid_tool_calls": [
-            {"error": None} | _call(call, "invalid_tool_call", _OF_INVALID_CALL) for call in invalid
-        ],
+        "tool_calls": valid,
+        "invalid_tool_calls": [{"error": None} | call for call in invalid],
     }
-
-
-def _call(call: ToolCall, kind: str, further: tuple[str, ...]) -> dict[str, Any]:
-    kept = {name: call.extra[name] for name in further if name in call.extra}
-    return {"name": call.name, "args": call.args, "id": call.id, "type": kind} | kept

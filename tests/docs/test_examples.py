@@ -85,6 +85,11 @@ def examples(page: Path) -> list[tuple[str, str | None]]:
     return found
 
 
+# What LangChain calls deprecated is what readers of its page come from.
+@pytest.mark.filterwarnings(
+    "ignore::langchain_core._api.deprecation.LangChainDeprecationWarning",
+    "ignore::langchain_core._api.deprecation.LangChainPendingDeprecationWarning",
+)
 @pytest.mark.parametrize("page", [p for p in PAGES if examples(p)], ids=lambda p: p.name)
 def test_examples_print_what_they_say(
     page: Path,
@@ -95,6 +100,7 @@ def test_examples_print_what_they_say(
     """The blocks of a page run one after the other, as a reader would type them."""
     monkeypatch.setenv("REDIALOG_HOME", str(tmp_path))
     monkeypatch.delenv("REDIALOG_URL", raising=False)
+    monkeypatch.setenv("LANGSMITH_TRACING", "false")
     sources = "".join(source for source, _ in examples(page))
     replacements = [
         pair for text, make in DOCUMENTED.items() if text in sources for pair in make(request)

@@ -47,12 +47,30 @@ def test_calls_of_a_wrong_form_are_read_and_kept() -> None:
     written = data_of(write(message.replace(tool_calls=list(message.tool_calls), content="y")))
     assert written["invalid_tool_calls"] == [invalid]
     # Others in their place are written with LangChain's own fields only.
-    changed = message.replace(tool_calls=list(message.tool_calls)[1:])
+    further = ToolCall("f", '{"a": ', "2", {"error": "Unexpected end", "index": 1})
+    changed = message.replace(tool_calls=[further])
     written = json.loads(write(changed))
-    core = {"name": "f", "args": '{"a": ', "id": "2", "type": "invalid_tool_call"}
-    assert (written["data"]["tool_calls"], written["data"]["invalid_tool_calls"]) == ([], [core])
-    assert written["redialog"]["calls"] == [[1, {"error": "Unexpected end"}]]
+    assert (written["data"]["tool_calls"], written["data"]["invalid_tool_calls"]) == ([], [invalid])
+    assert written["redialog"]["calls"] == [[1, {"index": 1}]]
     assert reread(changed).tool_calls == changed.tool_calls
+
+
+@pytest.mark.parametrize(
+    ("call", "beside"),
+    [
+        (ToolCall("f", "{", "1", {"error": None}), None),
+        # No text: LangChain would not load it.
+        (ToolCall("f", "{", "1", {"error": {"code": 1}}), [[1, {"error": {"code": 1}}]]),
+        (ToolCall("f", {}, "1", {"error": "x"}), [[0, {"error": "x"}]]),
+    ],
+    ids=str,
+)
+def test_what_was_wrong_with_a_call_is_kept(call: ToolCall, beside: list[Any] | None) -> None:
+    """In LangChain's field for it where that takes it, else beside."""
+    message = Message.assistant(tool_calls=[call])
+    written = json.loads(write(message))
+    assert written.get("redialog", {}).get("calls") == beside
+    assert reread(message).tool_calls == (call,)
 
 
 PLAIN_CALL = ToolCall("f", {"a": 1}, "1")

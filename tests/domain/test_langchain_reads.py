@@ -212,6 +212,16 @@ def test_what_langchain_wrote_goes_back_to_it(theirs: BaseMessage, ours: Message
         assert name not in sent or back[name] == sent[name]
 
 
+def test_a_developer_message_is_one_for_langchain() -> None:
+    """It stores it as a system message with a mark, which is gone with the role."""
+    raw = write(Message("developer", "Be brief."))  # type: ignore[arg-type]
+    assert loaded(raw).additional_kwargs == {"__openai_role__": "developer"}
+    again = read(write(read(raw).replace(name="rules")))
+    assert (again.role, again.original_role) == ("system", "developer")
+    changed = read(write(read(raw).replace(role="user")))
+    assert (changed.role, changed.original_role) == ("user", None)
+
+
 @pytest.mark.parametrize("kind", [ChatMessage, ChatMessageChunk])
 def test_a_free_role_of_langchain_is_kept(kind: type[ChatMessage]) -> None:
     """A free role is read as the user's, with the original beside it."""

@@ -71,7 +71,7 @@ def test_a_message_of_this_library_has_a_form() -> None:
     """Its time and metadata have no place there; a developer's has LangChain's mark."""
     call = ToolCall("f", {"a": 1}, "c", {"extras": {"k": 1}, "index": 3})
     message = Message.assistant("x", tool_calls=[call], metadata={"m": 1}, id="i")
-    form = {"name": "f", "args": {"a": 1}, "id": "c", "type": "tool_call", "extras": {"k": 1}}
+    form = {"name": "f", "args": {"a": 1}, "id": "c", "type": "tool_call"}
     assert stored.dumped(message) == {
         "type": "ai",
         "data": {"content": "x", "id": "i", "tool_calls": [form], "invalid_tool_calls": []},

@@ -188,6 +188,23 @@ def test_a_field_that_langchain_refuses_does_not_cost_the_message() -> None:
     assert to_langchain(stored.loaded(odd)) == AIMessage("x", id="i")
 
 
+@pytest.mark.parametrize(
+    "extra", [{"index": 1}, {"extras": {"k": 1}}, {"error": 5}, {"error": {"a": 1}}], ids=str
+)
+@pytest.mark.parametrize("args", [{"a": 1}, "{bad"], ids=["valid", "malformed"])
+def test_further_fields_of_a_call_do_not_cost_the_message(extra: Any, args: Any) -> None:
+    """LangChain refuses calls with fields that it does not know."""
+    found: Any = to_langchain(Message.assistant("x", tool_calls=[ToolCall("f", args, "c", extra)]))
+    [call] = [*found.tool_calls, *found.invalid_tool_calls]
+    assert (found.content, call["name"], call["args"], call["id"]) == ("x", "f", args, "c")
+
+
+def test_a_message_that_has_no_class_there_is_shown() -> None:
+    """A function's result without a name."""
+    unnamed = stored.loaded({"type": "function", "data": {"content": "r"}})
+    assert to_langchain(unnamed) == ChatMessage(content="r", role="tool")
+
+
 def test_what_no_model_takes_is_not_presented() -> None:
     """A request to remove a message is one of LangChain's messages all the same."""
     remove = from_langchain(RemoveMessage(id="m-1"))

@@ -47,7 +47,7 @@ class Field(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     name: str
     type: FieldType
     description: str = ""
-    default: str | float | bool | None = None
+    default: str | int | float | bool | None = None
     placeholder: str = ""
     optional: bool = False
     additional_params: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from langchain_core.messages import (
@@ -31,8 +32,9 @@ _CLASSES: dict[str, type[BaseMessage]] = {
     "remove": RemoveMessage,
 }
 
-# Where a stored field is of a shape that LangChain refuses, these alone.
-_ESSENTIAL = ("content", "id", "name", "tool_calls", "invalid_tool_calls", "tool_call_id", "role")
+_MUST = ("content", "id", "name", "tool_call_id", "role")
+_FEWER = ((*_MUST, "tool_calls", "invalid_tool_calls"), _MUST)
+"""What is taken where LangChain refuses the shape of a stored field: the first, then the second."""
 
 
 def from_langchain(message: object) -> Message:
@@ -68,11 +70,12 @@ def to_langchain(message: Message) -> BaseMessage:
     """
     form = stored.dumped(message)
     kind, data = _CLASSES[form["type"]], form["data"]
-    try:
-        return kind(**data)
-    except (TypeError, ValueError):
-        # Another version's or library's idea of a field. The message is worth more than that.
-        return kind(**{name: data[name] for name in _ESSENTIAL if name in data})
+    for names in (data, *_FEWER):
+        # Fewer where another version's or library's idea of a field is refused: the message is
+        # worth more than that.
+        with suppress(TypeError, ValueError):
+            return kind(**{name: data[name] for name in names if name in data})
+    return ChatMessage(content=message.text, role=message.role)
 
 
 def presented(messages: Iterable[Message]) -> list[BaseMessage]:

@@ -41,7 +41,9 @@ class Handed:
             for length, mark in list(self._known)
             if length <= len(messages) and mark == _mark(messages[:length])
         ]
-        return list(messages[: max(lengths, default=0)])
+        # A run has something of its own: where others have said the same meanwhile, it is not that.
+        shorter = [length for length in lengths if length < len(messages)]
+        return list(messages[: max(shorter or lengths, default=0)])
 
 
 def ending() -> list[Any] | None:

@@ -147,7 +147,7 @@ def _none(others: Mapping[str, bool]) -> str:
     if not others:
         return f"{text}: it has no nodes at all"
     names = list(others)
-    more = "" if len(names) <= _MOST_NAMED else f" and {len(names) - _MOST_NAMED} other kinds"
+    more = "" if len(names) <= _MOST_NAMED else f" and {len(names) - _MOST_NAMED} more"
     text += f", only {', '.join(map(shown, names[:_MOST_NAMED]))}{more}"
     if memories := [shown(name) for name, remembers in others.items() if remembers]:
         text += f"; {', '.join(memories[:_MOST_NAMED])} would have to be replaced"
