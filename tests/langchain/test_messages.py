@@ -194,8 +194,10 @@ def test_a_field_that_langchain_refuses_does_not_cost_the_message() -> None:
 @pytest.mark.parametrize("args", [{"a": 1}, "{bad"], ids=["valid", "malformed"])
 def test_further_fields_of_a_call_do_not_cost_the_message(extra: Any, args: Any) -> None:
     """LangChain refuses calls with fields that it does not know."""
-    found: Any = to_langchain(Message.assistant("x", tool_calls=[ToolCall("f", args, "c", extra)]))
-    [call] = [*found.tool_calls, *found.invalid_tool_calls]
+    found = to_langchain(Message.assistant("x", tool_calls=[ToolCall("f", args, "c", extra)]))
+    assert isinstance(found, AIMessage)
+    calls: list[Any] = [*found.tool_calls, *found.invalid_tool_calls]
+    [call] = calls
     assert (found.content, call["name"], call["args"], call["id"]) == ("x", "f", args, "c")
 
 

@@ -41,7 +41,9 @@ def reply(connection: Any) -> Reply:
     parser = connection._parser
     if type(parser) is not _HiredisParser or connection.health_check_interval:
         return _by_redis_py(connection)
-    reader, sock = parser._reader, parser._sock
+    # Its stub knows text and bytes alone.
+    reader: Any = parser._reader
+    sock = parser._sock
     if reader is None or sock is None:
         # Another thread has closed it.
         return _by_redis_py(connection)
