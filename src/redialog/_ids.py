@@ -15,6 +15,8 @@ _FRESH = re.compile(r"t[0-9a-f]{12}[89ab][0-9a-f]{15}")
 _LOW_62 = (1 << 62) - 1
 _LOW_48 = (1 << 48) - 1
 _LOW_12 = (1 << 12) - 1
+# A UUID's variant: the two highest bits of a byte are 10.
+_VARIANT = [bytes([byte & 0x3F | 0x80]) for byte in range(256)]
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -56,7 +58,9 @@ def fresh(at: int, random: bytes) -> Token:
         at: now, ms since the epoch.
         random: 8 bytes from ``os.urandom``.
     """
-    return _token("t", f"{at:012x}", int.from_bytes(random, "big"), at)
+    tail = (_VARIANT[random[0]] + random[1:]).hex()
+    head = f"{at:012x}"
+    return Token(f"t{head}{tail}", at, head, f"{tail[:4]}-{tail[4:]}")
 
 
 def from_key(key: str, log: bytes) -> Token:

@@ -261,10 +261,8 @@ def _stored(messages: Sequence[Message], ids: _ids.Token | None, at: int | None)
 
 def _digest(elements: Sequence[bytes]) -> str:
     """To notice a key that is used for something else by mistake: 32 bits, and fast."""
-    digest = 0
-    for element in elements:
-        digest = binascii.crc32(element, digest)
-    return f"{digest:08x}"
+    joined = b"".join(elements)
+    return f"{binascii.crc32(joined):08x}"
 
 
 def _limit(value: object, name: str) -> int:
