@@ -100,7 +100,7 @@ def slot(key: bytes) -> int:
     return binascii.crc_hqx(key, 0) % 16384
 
 
-KNOWN = 1024
+KNOWN = 128
 """So many sessions' keys are remembered, where they are no longer than `KNOWN_BYTES`."""
 KNOWN_BYTES = 512
 

@@ -19,6 +19,12 @@ from redialog.messages import Message
 _KINDS = {"user": "human", "assistant": "ai", "system": "system", "tool": "tool"}
 _EMPTY: tuple[object, ...] = (None, {}, [])
 
+# What LangChain has in each message of a kind, also where it says nothing.
+_MAY_BE_EMPTY = frozenset(
+    {"id", "name", "tool_calls", "invalid_tool_calls", "additional_kwargs", "response_metadata"}
+    | {"usage_metadata", "example"}
+)
+
 # What stands outside as well, and what a piece of a streamed message has until it is whole.
 _TRANSIENT = ("type", "tool_call_chunks", "chunk_position")
 
@@ -42,11 +48,13 @@ def loaded(value: Mapping[str, object]) -> Message:
     plain = mapping(value, "a stored message")
     data = plain.get("data")
     if isinstance(data, dict):
-        # Empty fields say nothing and are not stored; the type stands outside.
+        # Most empty fields say nothing, and are not stored.
         plain["data"] = {
             name: value
             for name, value in data.items()
-            if name not in _TRANSIENT and (value not in _EMPTY or name == "content")
+            if name not in _TRANSIENT
+            and not (name in _MAY_BE_EMPTY and value in _EMPTY)
+            and not (name == "artifact" and value is None)
         }
     try:
         return codec.decode(elements.dump(plain), key="", position=0, strict=True)
@@ -95,7 +103,8 @@ def _element(message: Message) -> dict[str, Any]:
     found = dict(data) if isinstance(data, dict) else {}
     if found.get("content") is None:
         found["content"] = ""
-    found.pop("type", None)
+    for name in _TRANSIENT:
+        found.pop(name, None)
     return element | {"data": found}
 
 

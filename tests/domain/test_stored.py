@@ -31,6 +31,10 @@ FORMS: dict[str, dict[str, Any]] = {
         "type": "tool",
         "data": {"content": "r", "tool_call_id": "c", "status": "error", "artifact": {"a": 1}},
     },
+    "tool without a find": {
+        "type": "tool",
+        "data": {"content": "none", "tool_call_id": "c", "artifact": []},
+    },
     "function": {"type": "function", "data": {"content": "r", "name": "f"}},
     "chat": {"type": "chat", "data": {"content": "x", "role": "critic"}},
     **{
@@ -65,6 +69,10 @@ def test_pieces_of_a_stream_are_messages() -> None:
     data = {"content": "x", "tool_call_chunks": [{"args": "{"}], "chunk_position": "last"}
     message = stored.loaded({"type": "AIMessageChunk", "data": data})
     assert stored.dumped(message) == {"type": "ai", "data": {"content": "x"}}
+    # As LangChain in Python itself stores one.
+    raw = b'{"type":"AIMessageChunk","data":{"content":"x","tool_call_chunks":[],"chunk_position":null}}'
+    found = codec.decode(raw, key="", position=-1)
+    assert stored.dumped(found) == {"type": "ai", "data": {"content": "x"}}
 
 
 def test_a_message_of_this_library_has_a_form() -> None:

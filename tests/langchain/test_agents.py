@@ -304,3 +304,13 @@ def test_a_provider_takes_what_it_is_given(way: Way, endpoint: Recalling) -> Non
     assert way.stored() == JIM + RAIN + NAME
     roles = [message["role"] for message in endpoint.requests[-1]["messages"]]
     assert roles == [role for role, _ in JIM + RAIN + NAME[:1]]
+
+
+def test_ids_that_are_counted_anew_lose_nothing(way: Way) -> None:
+    """A message that says something else is another one, whatever its id."""
+    model = Recaller()
+    for _, question in (JIM[0], NAME[0]):
+        made = agent(model, RedisMemoryMiddleware(way.memory))
+        way.call(made, {"messages": [HumanMessage(question, id="1")]}, session())
+    assert way.stored() == JIM + NAME
+    assert said(model.seen[1]) == JIM + NAME[:1]

@@ -15,6 +15,7 @@ import redis.asyncio
 from redialog import (
     ConfigurationError,
     ConnectError,
+    InvalidMessage,
     InvalidSessionId,
     InvalidTTL,
     MissingExtra,
@@ -136,3 +137,31 @@ except ImportError as error:
         f"{MissingExtra.__name__} LangChain's messages needs the extra 'langchain': "
         "pip install 'redialog[langchain]'"
     )
+
+
+@pytest.mark.parametrize("name", ["session_id", "key_prefix"])
+def test_what_is_not_set_is_no_name(name: str) -> None:
+    """A variable of the environment that is missing must not become a random session."""
+    arguments: dict[str, Any] = {"session_id": "s", name: None}
+    with pytest.raises(ConfigurationError, match=f"the {name} must be text, not NoneType"):
+        RedisChatMessageHistory(**arguments)
+
+
+def test_a_text_is_no_list_of_messages(server: Server) -> None:
+    """Its letters are not stored one by one."""
+    history = RedisChatMessageHistory("s", url=server.url)
+    for wrong in ("xy", b"xy", {"role": "user", "content": "x"}):
+        with pytest.raises(InvalidMessage, match="must be a list of messages"):
+            history.add_messages(wrong)  # type: ignore[arg-type]
+    assert history.messages == []
+
+
+def test_a_client_goes_with_its_last_history() -> None:
+    """It is the application's, and not kept for the next one."""
+    with Server("redis") as server, server.client() as raw:
+        for _ in range(5):
+            client = redis.Redis.from_url(server.url)
+            assert RedisChatMessageHistory("s", client=client).messages == []
+            del client
+        gc.collect()
+        assert len(raw.client_list()) == 1

@@ -125,12 +125,27 @@ def test_a_value_may_name_a_variable_of_the_environment(monkeypatch: pytest.Monk
         assert node.export()["credential"]["upstashRestToken"] == "$REST_TOKEN"
 
 
-def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the node and the field."""
+def test_a_variable_that_is_not_set_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the node and the field; its name could be a password that begins with a dollar."""
     monkeypatch.delenv("NO_SUCH_PWD", raising=False)
-    with pytest.raises(NodeError, match="variable NO_SUCH_PWD") as caught:
+    with pytest.raises(
+        NodeError, match=r"variable that the environment .* written with \$\$"
+    ) as caught:
         RedisBackedChatMemory({}, {"name": "redisCacheApi", "redisCachePwd": "$NO_SUCH_PWD"})
     assert (caught.value.node, caught.value.field) == ("RedisBackedChatMemory", "redisCachePwd")
+    assert "NO_SUCH_PWD" not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", ["t\u00f6k", "to\nken", "to\x00ken"])
+def test_a_token_that_is_none_is_told(token: str) -> None:
+    """With its own field."""
+    with pytest.raises(NodeError) as caught:
+        UpstashRedisBackedChatMemory(
+            {"baseURL": "https://name.upstash.io"},
+            {"name": "upstashRedisMemoryApi", "upstashRestToken": token},
+        )
+    assert caught.value.field == "upstashRestToken"
+    assert token not in str(caught.value)
 
 
 def test_the_form_of_the_builder_is_taken_too() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from redialog.nodes import NODES, Node, NodeError, made
+from redialog.nodes import NODES, Node, NodeError, RedisBackedChatMemory, made
 
 TOKEN = {"name": "upstashRedisMemoryApi", "upstashRestToken": "hunter2!"}
 REST = {"baseURL": "https://name.upstash.io"}
@@ -175,3 +175,21 @@ def test_the_inputs_that_were_given_stay_the_callers() -> None:
     inputs["sessionId"] = "b"
     assert node.session_id == "a"
     assert node.export()["inputs"]["sessionId"] == "a"
+
+
+@pytest.mark.parametrize("value", ["{{old}}", 5.5, "$OLD_URL", ["x"]], ids=str)
+def test_a_field_of_another_node_is_kept_and_not_looked_at(value: object) -> None:
+    """What is left of an earlier version."""
+    with RedisBackedChatMemory({"sessionId": "s", "baseURL": value}) as node:
+        assert node.export()["inputs"]["baseURL"] == value
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [{"redisUrl": "redis://:s3cret@h"}, {"plainDataObj": {"redisCachePwd": "s3cret"}}],
+    ids=["flat", "nested"],
+)
+def test_a_credential_among_the_inputs_is_not_exported(credential: dict[str, Any]) -> None:
+    """A flow file can hold one there."""
+    with RedisBackedChatMemory({"sessionId": "s", "credential": credential}) as node:
+        assert "s3cret" not in repr(node.export())

@@ -321,3 +321,19 @@ def test_messages_without_an_id_stay_so(server: Server) -> None:
     chat.replace(found[0].id, Message.user("c"))
     assert [message.text for message in chat.messages()] == ["c", "b"]
     lease.close()
+
+
+@pytest.mark.parametrize("end", ["closed", "forgotten", "kept"])
+def test_an_event_loop_that_ends_at_once(alone: Server, connections: Connections, end: str) -> None:
+    """It cancels its tasks, also the one that was to close; all is closed all the same."""
+
+    async def scenario() -> sharing.Lease | None:
+        lease = sharing.lease(alone.url, key_prefix=None)
+        await lease.amemory().ping()
+        if end == "closed":
+            lease.close()
+        return lease if end == "kept" else None
+
+    kept = asyncio.run(scenario())
+    assert connections.now() == 0
+    del kept

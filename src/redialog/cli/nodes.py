@@ -77,7 +77,7 @@ def _names(
 def describe(console: Console, /, *, name: str, as_json: bool) -> None:
     """Tell what the fields of the node or credential NAME are.
 
-    In NAME, capital and small letters are the same; in a flow they are not. Fields marked with *
+    In NAME, capital and small letters are the same. Fields marked with *
     are redialog's own: other builders ignore them.
     """
     from redialog.nodes import CREDENTIALS, NODES

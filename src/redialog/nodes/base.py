@@ -61,7 +61,7 @@ class Node:
         summarizer: Any = None,
     ) -> None:
         name = self.descriptor.name
-        self._told: Inputs = inputs_of(inputs, name)
+        self._told: Inputs = inputs_of(inputs, self.descriptor)
         self._inputs = dict(inputs)
         self._credential = credential_of(
             credential, self.descriptor.credential.credential_names, name

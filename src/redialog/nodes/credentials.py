@@ -266,8 +266,9 @@ def resolved(value: object, field: str, node: str) -> tuple[object, str | None]:
         raise NodeError(
             node=node,
             field=field,
-            reason=f"the environment has no variable {found[1]}; a value that begins with $ "
-            "itself is written with $$",
+            # Not the name: a password can begin with $, too.
+            reason="names a variable that the environment does not have; a value that begins "
+            "with $ itself is written with $$",
         )
     return os.environ[found[1]], value
 

@@ -28,6 +28,9 @@ _KEPT_SECRET = {
 """Fields of credentials, which a builder also takes from among the inputs."""
 
 
+_OF_CREDENTIALS = {"plainDataObj", *CREDENTIALS, *_KEPT_SECRET}
+
+
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     """What a node is told.
 
@@ -56,21 +59,24 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str
 
 
-def inputs_of(values: object, node: str) -> Inputs:
+def inputs_of(values: object, descriptor: Descriptor) -> Inputs:
     """The inputs of a node, checked.
 
     Args:
         values: as a flow file has them.
-        node: its name.
+        descriptor: of the node; fields that it does not have are not looked at.
 
     Raises:
         NodeError: one of them is of a wrong type.
     """
+    node = descriptor.name
     if not isinstance(values, Mapping):
         raise NodeError(
             node=node, field="inputs", reason=f"must be a mapping, not {kind_of(values)}"
         )
-    reader = Reader(node, values, templates=True)
+    names = {field.name for field in descriptor.inputs}
+    known = {name: value for name, value in values.items() if name in names}
+    reader = Reader(node, known, templates=True)
     return Inputs(
         session_id=reader.text("sessionId"),
         session_ttl=reader.whole("sessionTTL", _LONGEST_S),
@@ -100,7 +106,7 @@ def exported(
             default = "" if field.default is None else field.default
             made[field.name] = value if is_set(value) else default
     for name, value in values.items():
-        if name not in {field.name for field in descriptor.inputs}:
+        if name not in {field.name for field in descriptor.inputs} and not _is_credential(value):
             made[name] = _safe(value, _KEPT_SECRET.get(name, ""))
     return {
         "name": descriptor.name,
@@ -108,6 +114,11 @@ def exported(
         "inputs": made,
         "credential": None if credential is None else credential.export(),
     }
+
+
+def _is_credential(value: object) -> bool:
+    """Whether somebody has put a whole credential among the inputs."""
+    return isinstance(value, Mapping) and any(name in _OF_CREDENTIALS for name in value)
 
 
 def _safe(value: object, kind: str) -> object:

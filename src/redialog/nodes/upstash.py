@@ -26,4 +26,6 @@ class UpstashRedisBackedChatMemory(Node):
                 "credential", f"is needed: {', '.join(self.descriptor.credential.credential_names)}"
             )
         token = credential.upstash_rest_token.reveal()
+        if not token.isascii() or not token.isprintable():
+            raise self._wrong("upstashRestToken", "has characters that no token has")
         return self._lease_of("baseURL", url, token)

@@ -100,11 +100,11 @@ class _OfLoop:
 
     async def close(self) -> None:
         """Closes it; has closed when it returns."""
-        if not self.ended:
-            self.ended = True
+        self.ended = True
+        if self._task is None or self._task.cancelled():
+            # The end of a loop cancels its tasks, this one also before its first step.
             self._task = asyncio.ensure_future(self.memory.close())
-        if self._task is not None:
-            await asyncio.shield(self._task)
+        await asyncio.shield(self._task)
 
     def close_soon(self) -> None:
         """Closes it, from whichever thread."""
@@ -112,8 +112,8 @@ class _OfLoop:
             self.loop.call_soon_threadsafe(self._begin_to_close)
 
     def _begin_to_close(self) -> None:
-        if not self.ended:
-            self.ended = True
+        self.ended = True
+        if self._task is None:
             self._task = self.loop.create_task(self.memory.close())
 
 

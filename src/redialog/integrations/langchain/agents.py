@@ -192,12 +192,17 @@ def _unknown(own: Sequence[AnyMessage], stored: Sequence[BaseMessage]) -> Sequen
     """The messages without those that are stored already.
 
     Messages that are handed to a run with the ids that they have in the session; those of a run
-    that was stored and broke off before its checkpoint. Told by the user's messages alone: of the
-    others, some providers repeat the ids.
+    that was stored and broke off before its checkpoint. Told by the user's messages alone, since
+    some providers repeat the ids of the others; and by what they say, since some clients count
+    their messages anew in each run.
     """
-    known = {message.id for message in stored if message.id is not None}
+    known = {_identity(message) for message in stored if message.id is not None}
     end = 0
     for index, message in enumerate(own):
-        if message.id in known and (message.type == "human" or index == end > 0):
+        if _identity(message) in known and (message.type == "human" or index == end > 0):
             end = index + 1
     return own[end:]
+
+
+def _identity(message: BaseMessage) -> tuple[str | None, str]:
+    return message.id, repr(message.content)

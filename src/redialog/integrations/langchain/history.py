@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from redialog import sharing
 from redialog.aio import AsyncSession
-from redialog.errors import ConfigurationError
+from redialog.errors import ConfigurationError, InvalidMessage, InvalidSessionId
 from redialog.integrations.langchain import runs
 from redialog.integrations.langchain.messages import from_langchain, presented
 from redialog.memory.sources import OfSession
@@ -55,6 +55,10 @@ class _History(BaseChatMessageHistory):
             if ttl not in (None, session_ttl):
                 raise ConfigurationError("ttl and session_ttl are the same option: give one")
             ttl = session_ttl
+        for name, value in (("session_id", session_id), ("key_prefix", key_prefix)):
+            if not isinstance(value, str):
+                # Elsewhere None stands for a random id, or for another layout.
+                raise InvalidSessionId(f"the {name} must be text, not {type(value).__name__}")
         if window is not None and (type(window) is not int or window < 0):
             raise ConfigurationError("window must be a whole number of turns, or None for all")
         self.session_id = session_id
@@ -135,11 +139,11 @@ class _History(BaseChatMessageHistory):
 
         Cost: as `Session.append`: 1 round trip.
         """
-        self.session.append(*map(from_langchain, messages))
+        self.session.append(*_taken(messages))
 
     async def aadd_messages(self, messages: Sequence[BaseMessage]) -> None:
         """As `add_messages`."""
-        made = [from_langchain(message) for message in messages]
+        made = _taken(messages)
         if self._lease.blocking_only:
             await asyncio.to_thread(self.session.append, *made)
         else:
@@ -289,7 +293,7 @@ class UpstashRedisChatMessageHistory(_History):
     ) -> None:
         if client is None:
             url = url or os.environ.get("UPSTASH_REDIS_REST_URL", "")
-            if not url.startswith(("https://", "http://")):
+            if not isinstance(url, str) or not url.startswith(("https://", "http://")):
                 raise ConfigurationError(
                     "this history needs url=, such as https://NAME.upstash.io, or "
                     "UPSTASH_REDIS_REST_URL in the environment"
@@ -304,6 +308,12 @@ class UpstashRedisChatMessageHistory(_History):
         )
 
 
+def _taken(messages: Sequence[BaseMessage]) -> list[Message]:
+    if isinstance(messages, str | bytes | Mapping):
+        raise InvalidMessage(f"messages must be a list of messages, not {type(messages).__name__}")
+    return [from_langchain(message) for message in messages]
+
+
 def _lease(
     url: str, token: str | None, key_prefix: str, client: object, options: Mapping[str, object]
 ) -> sharing.Lease:
@@ -314,7 +324,8 @@ def _lease(
         token=token,
         key_prefix=key_prefix,
         options=options,
-        linger=True,
+        # A client has connections of its own, and may go when its last history does.
+        linger=client is None,
         ids=False,
         client=client,
     )

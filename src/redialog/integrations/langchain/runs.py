@@ -16,8 +16,9 @@ from typing import Any
 
 _MODULE = "langchain_core.runnables.history"
 _EXITS = ("_exit_history", "_aexit_history")
-_KEPT = 64
-"""So many lists that were handed out are told apart: those of the runs that are under way."""
+_KEPT = 4096
+"""So many lists that were handed out are told apart: those of the runs that are under way, where
+one history object serves them all. Each takes some 200 bytes."""
 
 
 class Handed:
@@ -58,4 +59,4 @@ def ending() -> list[Any] | None:
 def _mark(messages: Sequence[Any]) -> Hashable:
     if not messages:
         return None
-    return type(messages[-1]).__name__, repr(messages[-1].content)
+    return hash((type(messages[-1]).__name__, repr(messages[-1].content)))
