@@ -78,7 +78,7 @@ def decode_many(raws: Sequence[bytes], *, key: str, positions: range) -> list[Me
         some = raws[start : start + _SLICE]
         plain = elements.parse_plain(some)
         if plain is not None:
-            messages += _plain(plain, some)
+            messages += _plain(plain, some, positions[start : start + _SLICE])
             continue
         try:
             parsed = elements.parse_many(some) or [elements.parse(raw) for raw in some]
@@ -109,16 +109,18 @@ def _addressable(message: Message, raw: bytes, position: int) -> Message:
     return message
 
 
-def _plain(parsed: Sequence[PlainElement], raws: Sequence[bytes]) -> list[Message]:
+def _plain(
+    parsed: Sequence[PlainElement], raws: Sequence[bytes], positions: range
+) -> list[Message]:
     return [
         made(
             _PLAIN_ROLE[e.type],
             e.data.content,
-            e.data.id or None,
+            e.data.id or (derived_id(raw, position) if position < 0 else None),
             e.data.name or None,
             (),
             None,
-            e.redialog.at,
+            e.redialog and e.redialog.at,
             {},
             None,
             None,
@@ -126,7 +128,7 @@ def _plain(parsed: Sequence[PlainElement], raws: Sequence[bytes]) -> list[Messag
             None,
             raw,
         )
-        for e, raw in zip(parsed, raws, strict=True)
+        for e, raw, position in zip(parsed, raws, positions, strict=True)
     ]
 
 

@@ -94,19 +94,19 @@ class PlainData(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """The ``data`` of a `PlainElement`."""
 
     content: str
-    id: Annotated[str, msgspec.Meta(min_length=1)]
+    id: Annotated[str, msgspec.Meta(min_length=1)] | None = None
     name: str | None = None
 
 
 class PlainElement(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """What most elements are that this library wrote: text, and nothing that needs a second look.
+    """What most elements are: text, and nothing that needs a second look.
 
     The decoder refuses all others, so its reader has no case to tell apart: a third faster.
     """
 
     type: Literal["human", "ai", "system"]
     data: PlainData
-    redialog: PlainOurs
+    redialog: PlainOurs | None = None
 
 
 class Damaged(Exception):

@@ -62,6 +62,18 @@ def loaded(value: Mapping[str, object]) -> Message:
         raise InvalidMessage(f"this is no stored message of LangChain's: {error.reason}") from None
 
 
+def is_plain(message: Message) -> bool:
+    """Whether a message that was read is text of the user, the model or the system, with an id or
+    a name at most: `dumped` would say no more than its attributes do."""
+    raw = message._raw
+    return raw is not None and elements.parse_plain((raw,)) is not None
+
+
+def own_id(message: Message) -> str | None:
+    """Its id, where it has one of its own and not only from its place."""
+    return None if message.id is None or derived(message.id) else message.id
+
+
 def dumped(message: Message) -> dict[str, Any]:
     """The stored form of a message, under the kind that says most: also ``function`` and ``chat``.
 
@@ -96,8 +108,7 @@ def dumped(message: Message) -> dict[str, Any]:
 def _element(message: Message) -> dict[str, Any]:
     raw = message._raw
     if raw is None:
-        own = None if message.id is None or derived(message.id) else message.id
-        raw = codec.element(codec.stored_as(message, own, None))
+        raw = codec.element(codec.stored_as(message, own_id(message), None))
     element = elements.modern(elements.load(raw))
     data = element.get("data")
     found = dict(data) if isinstance(data, dict) else {}

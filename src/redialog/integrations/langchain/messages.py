@@ -19,6 +19,7 @@ from langchain_core.messages import (
 )
 
 from redialog import stored
+from redialog._checks import Role
 from redialog.errors import InvalidMessage
 from redialog.messages import Message
 
@@ -31,6 +32,19 @@ _CLASSES: dict[str, type[BaseMessage]] = {
     "chat": ChatMessage,
     "remove": RemoveMessage,
 }
+
+# Most messages: told apart in half a microsecond, they take a fifth of the time of others.
+_PLAIN_CLASSES: dict[str, type[BaseMessage]] = {
+    "user": HumanMessage,
+    "assistant": AIMessage,
+    "system": SystemMessage,
+}
+_PLAIN_ROLES: dict[type[BaseMessage], Role] = {
+    HumanMessage: "user",
+    AIMessage: "assistant",
+    SystemMessage: "system",
+}
+_SAID = frozenset({"content", "type", "id", "name"})
 
 _MUST = ("content", "id", "name", "tool_call_id", "role")
 _FEWER = ((*_MUST, "tool_calls", "invalid_tool_calls"), _MUST)
@@ -55,6 +69,9 @@ def from_langchain(message: object) -> Message:
         return message
     if not isinstance(message, BaseMessage):
         message = _converted(message)
+    role = _PLAIN_ROLES.get(type(message))
+    if role is not None and type(message.content) is str and not _has_more(message):
+        return Message(role, message.content, id=message.id, name=message.name)
     return stored.loaded({"type": message.type, "data": message.model_dump()})
 
 
@@ -68,6 +85,9 @@ def to_langchain(message: Message) -> BaseMessage:
     Raises:
         InvalidMessage: it is damaged.
     """
+    plain = _PLAIN_CLASSES.get(message.role)
+    if plain is not None and stored.is_plain(message):
+        return plain(content=message.text, id=stored.own_id(message), name=message.name)
     form = stored.dumped(message)
     kind, data = _CLASSES[form["type"]], form["data"]
     for names in (data, *_FEWER):
@@ -84,6 +104,12 @@ def presented(messages: Iterable[Message]) -> list[BaseMessage]:
     Damaged elements and requests to remove a message are left out; the session shows them.
     """
     return [to_langchain(one) for one in messages if one.role not in ("damaged", "remove")]
+
+
+def _has_more(message: BaseMessage) -> bool:
+    """Whether a message says more than its text, id and name."""
+    fields = vars(message)
+    return bool(message.model_extra) or any(fields[name] for name in fields.keys() - _SAID)
 
 
 def _converted(value: Any) -> BaseMessage:
