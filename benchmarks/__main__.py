@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import signal
 import sys
@@ -56,6 +57,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="rounds of each figure")
     parser.add_argument("--server", choices=("redis", "valkey"), default="redis")
     parser.add_argument("--check", action="store_true", help="fail where a target is missed")
+    parser.add_argument("--awake", action="store_true", help="keep the cores from falling asleep")
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     parser.add_argument("--plot", type=Path, help="draw the cost by length into this PNG")
     parser.add_argument(
@@ -84,7 +86,6 @@ def measured(
     Returns:
         All figures, all tables, and who took part.
     """
-    out = {}
     if options.full:
         try:
             langchain_js.install()
@@ -119,7 +120,8 @@ def main(given: Sequence[str] | None = None) -> int:
         The exit code.
     """
     options = arguments(given)
-    with Server(options.server) as running, asyncio.Runner() as runner:
+    awake = regime.awake() if options.awake else contextlib.nullcontext()
+    with awake, Server(options.server) as running, asyncio.Runner() as runner:
         figures, tables, names = measured(running.url, runner, options)
     text = markdown(tables)
     print(text)

@@ -8,28 +8,30 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.contenders.base import OPERATIONS
-from benchmarks.sections.single import TITLES
+from benchmarks.sections.single import BASE, TITLES
 
 OURS = "redialog"
-BASE = "redis-py"
 
 
 def costs(
     figures: Mapping[str, float], operation: str, names: Sequence[str]
 ) -> dict[str, dict[int, float]]:
-    """What an operation costs each contender by length, with plain redis-py's least as 1."""
-    found: dict[str, dict[int, float]] = {name: {} for name in names}
-    for figure, value in figures.items():
-        where, _, rest = figure.partition(": ")
-        name, _, unit = rest.rpartition(": ")
-        if where.startswith(f"{operation} at ") and unit == "us" and name in found:
-            found[name][int(where.rpartition(" ")[2])] = value
-    one = min(found[BASE].items())[1]
-    return {
-        name: {length: value / one for length, value in sorted(line.items())}
-        for name, line in found.items()
-        if line
-    }
+    """What an operation costs each contender by length, with plain redis-py's least as 1.
+
+    Made of two ratios within rounds: that to plain redis-py in the same session, and that of plain
+    redis-py to itself in the shortest.
+    """
+    found: dict[str, dict[int, float]] = {}
+    for name in names:
+        line: dict[int, float] = {}
+        for figure, value in figures.items():
+            where, _, rest = figure.partition(": ")
+            if where.startswith(f"{operation} at ") and rest == f"{name}: beside {BASE}":
+                length = int(where.rpartition(" ")[2])
+                line[length] = value * figures.get(f"growth: {BASE}: {where}", 1.0)
+        if line:
+            found[name] = dict(sorted(line.items()))
+    return found
 
 
 def plot(figures: Mapping[str, float], names: Sequence[str], path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from benchmarks.bench import Bench
@@ -11,9 +12,11 @@ from benchmarks.report import Section, Table, number
 from benchmarks.timing import Pace, Series, Work, interleaved
 
 SESSION = "single"
+BASE = "redis-py"
 ADAPTER, NEIGHBOUR = "redialog, LangChain", "langchain-community"
 """The same classes, so one is measured beside the other, too."""
 CAPPED = "\\*"
+_WARM_UP = 200
 TITLES: dict[Operation, str] = {
     "append": "Append of a turn",
     "window": f"Window of {WINDOW}",
@@ -26,8 +29,9 @@ def single(bench: Bench) -> Section:
     section = Section()
     lengths = bench.scale.lengths
     found: dict[tuple[Operation, int], dict[str, Series]] = {}
-    bench.progress.begin("single operations", len(lengths) * len(OPERATIONS) + 4)
+    bench.progress.begin("single operations", len(lengths) * len(OPERATIONS) + 7)
     with opened(bench.names, bench.place) as contenders:
+        _warm_up(contenders)
         for length in lengths:
             for contender in contenders.values():
                 contender.fill(SESSION, length)
@@ -52,6 +56,15 @@ def works(
     return {name: partial(one.run, operation, session) for name, one in contenders.items()}
 
 
+def _warm_up(contenders: dict[str, Contender]) -> None:
+    """Lets those that compile while they run do so."""
+    for contender in contenders.values():
+        contender.fill(SESSION, WINDOW)
+        for operation in OPERATIONS:
+            contender.run(operation, SESSION, _WARM_UP)
+            contender.trim(SESSION, WINDOW)
+
+
 def _measured(
     bench: Bench, contenders: dict[str, Contender], operation: Operation, length: int
 ) -> dict[str, Series]:
@@ -74,6 +87,7 @@ def _figures(
         base = series[contenders[name].beside]
         found[f"{what}: {name}: ratio"] = one.ratio(base)
         found[f"{what}: {name}: CPU ratio"] = one.cpu_ratio(base)
+        found[f"{what}: {name}: beside {BASE}"] = one.ratio(series[BASE])
         found[f"{what}: {name}: us"] = one.wall_us
         found[f"{what}: {name}: rounds"] = len(one.rounds)
     if ADAPTER in series and NEIGHBOUR in series:
@@ -132,29 +146,34 @@ def _cpu_table(
 
 
 def _growth(bench: Bench, contenders: dict[str, Contender]) -> Section:
-    """A long session beside a short one, in the same rounds."""
-    short, long = bench.scale.lengths[0], bench.scale.lengths[-1]
-    cases: tuple[tuple[Operation, int], ...] = (("window", WINDOW), ("append", short))
-    figures, rows = {}, []
-    for name in ("redialog", "redialog asyncio"):
-        for operation, least in cases:
-            bench.progress.step(f"{name}: {operation} at {long:,} beside {least}")
-            ratio = growth(bench.scale.pace, contenders[name], operation, (least, long))
-            figures[f"growth: {name}: {operation}"] = ratio
-            rows.append([name, operation, f"{least:,}", f"{long:,}", number(ratio)])
-    table = Table(
-        "A long session beside a short one",
-        ["contender", "operation", "short", "long", "ratio"],
-        rows,
-        "The short one for a window has as many messages as it returns.",
-    )
-    return Section(figures, [table])
+    """Long sessions beside the shortest, in the same rounds."""
+    section = Section()
+    lengths = bench.scale.lengths
+    rows = []
+    for name in ("redialog", "redialog asyncio", BASE):
+        for operation in OPERATIONS if name == BASE else ("window", "append"):
+            bench.progress.step(f"{name}: {operation} in long sessions beside short ones")
+            # A window of a session that has less than one reads less.
+            some = [max(length, WINDOW) for length in lengths] if operation == "window" else lengths
+            ratios = growth(bench.scale.pace, contenders[name], operation, sorted({*some}))
+            section.figures |= {
+                f"growth: {name}: {operation} at {length}": ratio
+                for length, ratio in ratios.items()
+            }
+            section.figures[f"growth: {name}: {operation}"] = ratios[lengths[-1]]
+            if operation != "everything":
+                few, many = min(ratios), max(ratios)
+                shown = (f"{few:,}", f"{many:,}", number(ratios[many]))
+                rows.append([name, TITLES[operation].lower(), *shown])
+    head = ["contender", "operation", "short", "long", "ratio"]
+    section.tables.append(Table("A long session beside a short one", head, rows))
+    return section
 
 
 def growth(
-    pace: Pace, contender: Contender, operation: Operation, lengths: tuple[int, int]
-) -> float:
-    """What an operation costs in a long session, as a ratio to a short one."""
+    pace: Pace, contender: Contender, operation: Operation, lengths: Sequence[int]
+) -> dict[int, float]:
+    """What an operation costs by length, as a ratio to the shortest session."""
     sizes = {f"{SESSION}-{length}": length for length in lengths}
     for session, length in sizes.items():
         contender.fill(session, length)
@@ -163,6 +182,8 @@ def growth(
         if operation == "append":
             contender.trim(session, sizes[session])
 
-    pair = {session: partial(contender.run, operation, session) for session in sizes}
-    short, long = interleaved(pair, pace, tidy).values()
-    return long.ratio(short)
+    series = interleaved(
+        {session: partial(contender.run, operation, session) for session in sizes}, pace, tidy
+    )
+    least = series[f"{SESSION}-{lengths[0]}"]
+    return {sizes[session]: one.ratio(least) for session, one in series.items()}
