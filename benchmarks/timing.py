@@ -20,6 +20,7 @@ Work: TypeAlias = Callable[[int], Spent]
 """Does something so many times."""
 
 _MOST_CALLS = 20_000
+_WARM_UP_US = 50_000
 
 
 class Series(msgspec.Struct):
@@ -101,10 +102,11 @@ def interleaved(
 def _sized(work: Work, pace: Pace) -> tuple[int, int]:
     """How many calls make a round, and for how many rounds there is time; warms up."""
     wall_us = work(1).wall_us
-    # The first call connects and imports. What is fast is also slower at first than later on.
-    for calls in (5, 50, 500):
-        if wall_us * calls < pace.seconds * 1e6:
-            wall_us = work(calls).wall_us
+    # The first call connects and imports, any one can be interrupted, and what is fast is slower at
+    # first than later on.
+    for calls in (1, 1, 5, 50, 500):
+        if wall_us * calls < _WARM_UP_US:
+            wall_us = min(wall_us, work(calls).wall_us)
     calls = max(1, min(_MOST_CALLS, int(pace.seconds * 1e6 / wall_us)))
     return calls, max(1, min(pace.rounds, int(pace.cap_s * 1e6 / (wall_us * calls))))
 

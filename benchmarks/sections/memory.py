@@ -63,9 +63,9 @@ def _besides(bench: Bench, client: redis.Redis) -> Section:
         figures[f"memory: besides, {kind}, dataset"] = dataset
         rows.append([kind, f"{keys:.0f}", f"{dataset:.0f}"])
     note = (
-        "At rest: the catalogue, and of sessions with an owner or a title their companions. By what "
-        "`MEMORY USAGE` says of their keys; and by how `used_memory_dataset` grows but for the "
-        "logs, which depends on when Redis last resized its tables."
+        "At rest: the catalogue, and of sessions with an owner or a title their companions. By "
+        "what `MEMORY USAGE` says of their keys; and by how `used_memory_dataset` grows but for "
+        "the logs, which depends on when Redis last resized its tables."
     )
     head = ["session", "keys", "dataset"]
     return Section(figures, [Table("Bytes of a session besides its log", head, rows, note)])
