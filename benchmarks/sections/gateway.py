@@ -28,6 +28,7 @@ from tests.support.gateways import Gateway
 
 CLIENTS = 32
 NAMES = [f"gateway-{number}" for number in range(CLIENTS)]
+ROOT = Path(__file__).parents[2]
 _LARGEST = 1_000_000
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -106,7 +107,7 @@ def bodies_of(count: int) -> list[bytes]:
 @contextlib.contextmanager
 def _hello() -> Iterator[tuple[str, subprocess.Popen[str]]]:
     command = [sys.executable, "-m", "benchmarks.hello"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             yield process.stdout.readline().strip(), process
