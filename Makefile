@@ -9,14 +9,15 @@ ARGS ?=
 AT_ONCE ?= --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help chat test lint format bench faults conformance interop servers clean
+.PHONY: help chat test lint format bench bench-full faults conformance interop servers clean
 
 help:
 	@echo "make chat   talk to a chat that remembers   (ARGS=\"--session demo\")"
 	@echo "make test   run all tests                   (ARGS=\"-k ttl\")"
 	@echo "make lint   types, style and format"
 	@echo "make format put the code into its format"
-	@echo "make bench  measure against plain redis-py"
+	@echo "make bench  measure against plain redis-py and others, at a glance"
+	@echo "make bench-full   all that docs/benchmarks.md shows  (ARGS=\"--page docs/benchmarks.md\")"
 	@echo "make faults       servers killed, stalled, cut off: a table of what was lost"
 	@echo "make conformance  the same tests on every kind of Redis: a table of them"
 	@echo "make interop      LangChain and Flowise beside this library: who reads what of whom"
@@ -37,8 +38,11 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(VENV)/.dev
-	$(BIN)/python -m benchmarks $(ARGS)
+bench: $(VENV)/.dev servers
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m benchmarks $(ARGS)
+
+bench-full: $(VENV)/.bench servers
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m benchmarks --full $(ARGS)
 
 faults: $(VENV)/.dev servers
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m faults $(ARGS)
@@ -71,3 +75,7 @@ $(VENV)/.chat: pyproject.toml | $(VENV)/.python
 $(VENV)/.dev: pyproject.toml | $(VENV)/.python
 	@$(PIP) install --editable ".[all]" --group dev >&2
 	@touch $@ $(VENV)/.chat
+
+$(VENV)/.bench: $(VENV)/.dev
+	@$(PIP) install --group bench >&2
+	@touch $@
