@@ -21,7 +21,7 @@ from redialog import (
     MissingExtra,
 )
 from redialog.integrations.langchain import RedisChatMessageHistory, UpstashRedisChatMessageHistory
-from tests.support.servers import Server
+from tests.support.servers import Server, wait_until
 
 
 @pytest.mark.parametrize(
@@ -164,4 +164,4 @@ def test_a_client_goes_with_its_last_history() -> None:
             assert RedisChatMessageHistory("s", client=client).messages == []
             del client
         gc.collect()
-        assert len(raw.client_list()) == 1
+        wait_until(lambda: len(raw.client_list()) == 1, what="the clients are gone")
