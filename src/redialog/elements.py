@@ -113,6 +113,8 @@ class Damaged(Exception):
     """The element is no stored message; the text says why, in words of this library only."""
 
 
+_UTF8 = (b'{"', b"{ ", b"{\n")
+_NO_KWARGS = b"{}"
 _decode = msgspec.json.Decoder(Element).decode
 _decode_many = msgspec.json.Decoder(list[Element]).decode
 _decode_plain = msgspec.json.Decoder(list[PlainElement]).decode
@@ -128,7 +130,8 @@ def load(raw: bytes) -> dict[str, Any]:
         Damaged: it is no JSON object.
     """
     try:
-        value = json.loads(raw)
+        # Of bytes it would look first which of five encodings they are in.
+        value = json.loads(raw.decode() if raw.startswith(_UTF8) else raw)
     except UnicodeDecodeError:
         raise Damaged("it is not UTF-8") from None
     except RecursionError:
@@ -231,9 +234,10 @@ def encode(element: Element) -> bytes:
 
 def additional_kwargs(data: Data) -> dict[str, Any]:
     """The ``additional_kwargs`` of an element, decoded; empty where there are none."""
-    if data.additional_kwargs is msgspec.UNSET:
+    raw = b"" if data.additional_kwargs is msgspec.UNSET else bytes(data.additional_kwargs)
+    if raw in (b"", _NO_KWARGS):
         return {}
-    value = json.loads(bytes(data.additional_kwargs))
+    value = json.loads(raw)
     return value if isinstance(value, dict) else {}
 
 

@@ -112,6 +112,10 @@ def _element(message: Message) -> dict[str, Any]:
     element = elements.modern(elements.load(raw))
     data = element.get("data")
     found = dict(data) if isinstance(data, dict) else {}
+    for name in _MAY_BE_EMPTY & found.keys():
+        # What LangChain's classes have anyway, they need not check.
+        if not found[name]:
+            del found[name]
     if found.get("content") is None:
         found["content"] = ""
     for name in _TRANSIENT:
