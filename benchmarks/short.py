@@ -29,8 +29,8 @@ from redialog import ChatMemory
 
 SHORT = Scale(
     # Many short rounds: fewer of them are struck by what else the machine does.
-    pace=Pace(rounds=25, seconds=0.005, cap_s=2.0),
-    lengths=(10, 100, 1_000),
+    pace=Pace(rounds=17, seconds=0.005, cap_s=2.0),
+    lengths=(100, 1_000),
     concurrent=Pace(rounds=5, seconds=0.2),
     processes=1,
     listed=(0, 0),

@@ -20,7 +20,8 @@ Work: TypeAlias = Callable[[int], Spent]
 """Does something so many times."""
 
 _MOST_CALLS = 20_000
-_WARM_UP_US = 50_000
+_WARM_UP_US = 20_000
+_SLOW_US = 500_000
 
 
 class Series(msgspec.Struct):
@@ -102,9 +103,11 @@ def interleaved(
 def _sized(work: Work, pace: Pace) -> tuple[int, int]:
     """How many calls make a round, and for how many rounds there is time; warms up."""
     wall_us = work(1).wall_us
+    if wall_us < _SLOW_US:
+        wall_us = min(wall_us, work(1).wall_us)
     # The first call connects and imports, any one can be interrupted, and what is fast is slower at
     # first than later on.
-    for calls in (1, 1, 5, 50, 500):
+    for calls in (1, 5, 50, 500):
         if wall_us * calls < _WARM_UP_US:
             wall_us = min(wall_us, work(calls).wall_us)
     calls = max(1, min(_MOST_CALLS, int(pace.seconds * 1e6 / wall_us)))

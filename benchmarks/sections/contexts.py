@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TypeAlias
 
 from benchmarks.bench import Bench
 from benchmarks.contenders.base import ANSWER, QUESTION
@@ -15,42 +16,16 @@ BUDGET = 4_000
 TURNS = 10
 SHORT, MIDDLE = 100, 10_000
 
+Pair: TypeAlias = tuple[str, str, Callable[[], object], Callable[[], object]]
+"""The name of a figure, what it is, and the two whose ratio it is."""
+
 
 def contexts(bench: Bench) -> Section:
     """Contexts of a token budget and of turns, as ratios."""
-    long = bench.scale.lengths[-1]
     section = Section()
     rows = []
     with ChatMemory.from_url(bench.url, namespace="contexts") as memory:
-        chats = {length: filled(memory, length) for length in {SHORT, MIDDLE, long}}
-        held = len(chats[MIDDLE].context(max_tokens=BUDGET).messages)
-        budget = {
-            length: partial(chat.context, max_tokens=BUDGET) for length, chat in chats.items()
-        }
-        turns = {
-            length: partial(chat.context, window_turns=TURNS) for length, chat in chats.items()
-        }
-        window = partial(chats[MIDDLE].window, messages=held)
-        pairs: list[tuple[str, str, Callable[[], object], Callable[[], object]]] = [
-            (
-                "context: beside its window",
-                f"{BUDGET:,} tokens at {MIDDLE:,} beside its window of {held}",
-                window,
-                budget[MIDDLE],
-            ),
-            (
-                "context: growth, tokens",
-                f"{BUDGET:,} tokens at {long:,} beside {SHORT}",
-                budget[SHORT],
-                budget[long],
-            ),
-            (
-                "context: growth, turns",
-                f"{TURNS} turns at {long:,} beside {SHORT}",
-                turns[SHORT],
-                turns[long],
-            ),
-        ]
+        pairs = _pairs(memory, bench.scale.lengths[-1])
         bench.progress.begin("contexts", len(pairs))
         for figure, what, base, other in pairs:
             bench.progress.step(what)
@@ -62,6 +37,33 @@ def contexts(bench: Bench) -> Section:
     head = ["context", "ratio", "CPU ratio", "beside, µs", "context, µs"]
     section.tables.append(Table("Contexts", head, rows))
     return section
+
+
+def _pairs(memory: ChatMemory, long: int) -> list[Pair]:
+    chats = {length: filled(memory, length) for length in {SHORT, MIDDLE, long}}
+    held = len(chats[MIDDLE].context(max_tokens=BUDGET).messages)
+    budget = {length: partial(chat.context, max_tokens=BUDGET) for length, chat in chats.items()}
+    turns = {length: partial(chat.context, window_turns=TURNS) for length, chat in chats.items()}
+    return [
+        (
+            "context: beside its window",
+            f"{BUDGET:,} tokens at {MIDDLE:,} beside its window of {held}",
+            partial(chats[MIDDLE].window, messages=held),
+            budget[MIDDLE],
+        ),
+        (
+            "context: growth, tokens",
+            f"{BUDGET:,} tokens at {long:,} beside {SHORT}",
+            budget[SHORT],
+            budget[long],
+        ),
+        (
+            "context: growth, turns",
+            f"{TURNS} turns at {long:,} beside {SHORT}",
+            turns[SHORT],
+            turns[long],
+        ),
+    ]
 
 
 def filled(memory: ChatMemory, length: int) -> Session:

@@ -52,7 +52,7 @@ def test_what_the_first_call_costs_does_not_make_rounds_small() -> None:
 
     def work(calls: int) -> Spent:
         asked.append(calls)
-        return Spent(100.0 if asked[1:] else 20_000.0, 1.0)
+        return Spent(100.0 if asked[1:] else 400_000.0, 1.0)
 
     interleaved({"base": work}, Pace(rounds=2, seconds=0.1))
     assert asked[-2:] == [1_000, 1_000]
