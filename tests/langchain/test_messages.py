@@ -56,6 +56,7 @@ MESSAGES: dict[str, BaseMessage] = {
         response_metadata={"x": 1},
     ),
     "text that is hard": HumanMessage('\x00\u2028 "\\" 😀'),
+    "half of an emoji": HumanMessage("a \ud83d b"),
     "ai": AIMessage("hello"),
     "ai, empty": AIMessage(""),
     "ai, all fields": AIMessage(

@@ -107,9 +107,17 @@ def presented(messages: Iterable[Message]) -> list[BaseMessage]:
 
 
 def _has_more(message: BaseMessage) -> bool:
-    """Whether a message says more than its text, id and name."""
+    """Whether a message says more than its text, id and name, or says it in no plain way."""
     fields = vars(message)
-    return bool(message.model_extra) or any(fields[name] for name in fields.keys() - _SAID)
+    if message.model_extra or any(fields[name] for name in fields.keys() - _SAID):
+        return True
+    try:
+        for name in _SAID & fields.keys():
+            (fields[name] or "").encode()
+    except UnicodeEncodeError:
+        # Half of an emoji, which LangChain stores as an escape.
+        return True
+    return False
 
 
 def _converted(value: Any) -> BaseMessage:
