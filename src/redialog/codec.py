@@ -32,8 +32,7 @@ _ROLE_OF_KIND: dict[str, StoredRole] = {
     "function": "tool",
     "remove": "remove",
 }
-# How LangChain tells a developer message, which it stores as a system one.
-_DEVELOPER = Raw(b'{"__openai_role__":"developer"}')
+_DEVELOPER = Raw(elements.dump({elements.OPENAI_ROLE: "developer"}))
 _PLAIN_ROLE: dict[str, Role] = {"human": "user", "ai": "assistant", "system": "system"}
 _KIND_OF_ROLE = {"user": "human", "assistant": "ai", "system": "system", "tool": "tool"}
 
@@ -327,5 +326,5 @@ def _overwrite(data: dict[str, Any], message: Message, before: Message) -> None:
 
 def _openai_role(data: Data) -> str | None:
     """LangChain in Python stores a developer message as a system one, with this mark."""
-    role = elements.additional_kwargs(data).get("__openai_role__")
+    role = elements.additional_kwargs(data).get(elements.OPENAI_ROLE)
     return "developer" if role == "developer" else None

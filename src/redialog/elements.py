@@ -21,6 +21,10 @@ CHAT = "chat"
 """Under `OURS`: the role of what was a message of LangChain's kind ``chat``, also where that is one
 of the four; a Message does not tell the two apart."""
 
+OPENAI_ROLE = "__openai_role__"
+"""In ``additional_kwargs``: how LangChain in Python tells a developer message, which it stores as a
+system one."""
+
 # The fields of `data` that a Message has attributes for. All others are its `extra`.
 CORE_FIELDS = frozenset(
     {"content", "id", "name", "tool_calls", "invalid_tool_calls", "tool_call_id", "type", "role"}

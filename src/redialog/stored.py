@@ -28,9 +28,6 @@ _MAY_BE_EMPTY = frozenset(
 # What stands outside as well, and what a piece of a streamed message has until it is whole.
 _TRANSIENT = ("type", "tool_call_chunks", "chunk_position")
 
-# LangChain's mark of a developer message, which it stores as a system one.
-_OPENAI_ROLE = "__openai_role__"
-
 
 def loaded(value: Mapping[str, object]) -> Message:
     """The message that a stored form describes.
@@ -97,7 +94,8 @@ def dumped(message: Message) -> dict[str, Any]:
     kind = "function" if message.original_role == "function" else _KINDS[message.role]
     further = dict(message._openai or {})
     if message.original_role == "developer":
-        further[_OPENAI_ROLE] = "developer"
+        # Not every element of one has the mark itself: those of `Message.replace` do not.
+        further[elements.OPENAI_ROLE] = "developer"
     if kind == "ai" and message.tool_calls:
         data |= _call_lists(message)
     if further:

@@ -156,7 +156,7 @@ def mutate(
 
 def mutate_plainly(name: str, write: Write, args: Sequence[Argument]) -> Op[Outcome]:
     """As `mutate` with ``noted="always"``, where the catalogue lies with the log and nothing else
-    travels ahead: half of the client's work, for what is done most often.
+    travels ahead: 3.6 µs of the client's instead of 4.7, for what is done most often.
     """
     keys, script = write.keys, scripts.get(name)
     catalogue = (keys.sessions,) if keys.user is None else (keys.sessions, keys.user)

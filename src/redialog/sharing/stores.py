@@ -83,7 +83,6 @@ class _OfLoop:
     def __init__(self, memory: AsyncChatMemory, loop: asyncio.AbstractEventLoop) -> None:
         self.memory = memory
         self.loop = loop
-        self.ended = False
         self._task: asyncio.Task[None] | None = None
         # An event loop that is shut down ends the asynchronous generators that run in it, and
         # nothing else that it is told of; so there is one.
@@ -98,9 +97,13 @@ class _OfLoop:
         finally:
             await self.close()
 
+    @property
+    def ended(self) -> bool:
+        """Whether it is closed, or about to be."""
+        return self._task is not None
+
     async def close(self) -> None:
         """Closes it; has closed when it returns."""
-        self.ended = True
         if self._task is None or self._task.cancelled():
             # The end of a loop cancels its tasks, this one also before its first step.
             self._task = asyncio.ensure_future(self.memory.close())
@@ -112,7 +115,6 @@ class _OfLoop:
             self.loop.call_soon_threadsafe(self._begin_to_close)
 
     def _begin_to_close(self) -> None:
-        self.ended = True
         if self._task is None:
             self._task = self.loop.create_task(self.memory.close())
 

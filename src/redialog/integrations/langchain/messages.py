@@ -120,15 +120,23 @@ def _has_more(message: BaseMessage) -> bool:
     return False
 
 
+def converted(values: Sequence[Any]) -> list[BaseMessage] | None:
+    """What LangChain takes for messages, as such; None where it is none.
+
+    Without LangChain's own error, which quotes the message. It raises a `NotImplementedError` for a
+    type that it does not know.
+    """
+    try:
+        return convert_to_messages(values)
+    except (ValueError, TypeError, NotImplementedError, AttributeError):
+        return None
+
+
 def _converted(value: Any) -> BaseMessage:
     single = isinstance(value, str | dict) or (
         isinstance(value, Sequence) and not isinstance(value, bytes | bytearray)
     )
-    try:
-        found = convert_to_messages([value]) if single else []
-    except (ValueError, TypeError, NotImplementedError, AttributeError):
-        found = []
-    if len(found) != 1:
-        # Not LangChain's own words: they quote the message.
+    found = converted([value]) if single else None
+    if found is None or len(found) != 1:
         raise InvalidMessage(f"a {type(value).__name__} is no message that LangChain knows")
     return found[0]

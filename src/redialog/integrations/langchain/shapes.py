@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, convert_to_messages
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.prompt_values import PromptValue
 
 from redialog.errors import ConfigurationError
 from redialog.integrations.langchain.keeping import whole
+from redialog.integrations.langchain.messages import converted
 
 
 class Shape:
@@ -105,10 +106,9 @@ def _messages(value: Any, kind: type[HumanMessage | AIMessage]) -> list[BaseMess
         return value.to_messages()
     if isinstance(value, tuple) and all(isinstance(one, BaseMessage) for one in value):
         value = list(value)
-    try:
-        return convert_to_messages(value if isinstance(value, list) else [value])
-    except (ValueError, TypeError, NotImplementedError, AttributeError):
-        # Not LangChain's own words: they quote the message.
+    found = converted(value if isinstance(value, list) else [value])
+    if found is None:
         raise ConfigurationError(
             f"a {type(value).__name__} is neither text nor messages; nothing was stored"
         ) from None
+    return found
