@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import redis
@@ -13,9 +13,27 @@ from tests.support.servers import Server
 
 
 @pytest.fixture(scope="session")
-def everything(server_of: Callable[[str], Server]) -> Iterator[Place]:
+def own_server() -> Iterator[Server]:
+    """Debian's Redis 7.0 for these tests alone.
+
+    Other tests close every connection of the server they share (``CLIENT KILL``); node-redis
+    without a listener for errors, as LangChain makes it, ends its whole process at that.
+    """
+    with Server("redis") as server:
+        yield server
+
+
+@pytest.fixture
+def server(own_server: Server) -> Server:
+    """The same, empty."""
+    own_server.flush()
+    return own_server
+
+
+@pytest.fixture(scope="session")
+def everything(own_server: Server) -> Iterator[Place]:
     """The oldest server, a gateway before it, and node with the packages of JavaScript."""
-    with running.place(server_of("redis").url) as place:
+    with running.place(own_server.url) as place:
         yield place
 
 

@@ -66,8 +66,10 @@ class Peer:
         """
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write(json.dumps(request) + "\n")
-        line = self._process.stdout.readline()
+        line = ""
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(request) + "\n")
+            line = self._process.stdout.readline()
         if not line:
             self._process.wait(STOP_TIMEOUT_S)
             raise RuntimeError(f"node has ended:\n{self._log.read_text('utf-8')}")
