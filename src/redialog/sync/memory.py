@@ -60,6 +60,7 @@ class ChatMemory:
         token: str | None = None,
         deadline: float = DEADLINE_S,
         durability: Durability = "acknowledged",
+        coalesce: bool = True,
         config: Mapping[str, object] | None = None,
         **client_options: object,
     ) -> Self:
@@ -84,6 +85,9 @@ class ChatMemory:
             deadline: how many seconds an operation loses at most to failures; at most 45.
             durability: when a write is done: ``acknowledged``: the primary has it, and a failover
                 can lose it; ``replicated`` (Sentinel, Cluster): no failover can.
+            coalesce: with `AsyncChatMemory`, whether what its tasks ask at the same moment goes over
+                one connection, in one write; large reads and writes have their own. Of no effect
+                here.
             config: options of redis-py, passed on unchanged.
             **client_options: the same as keywords, such as ``socket_timeout`` or ``ssl_ca_certs``.
 

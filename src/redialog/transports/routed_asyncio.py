@@ -24,9 +24,14 @@ Open: TypeAlias = Callable[[Address, Role], AsyncRedisTransport]
 
 
 def open_routed_asyncio(
-    target: Target, options: Mapping[str, object], patience: Patience, *, replicated: bool
+    target: Target,
+    options: Mapping[str, object],
+    patience: Patience,
+    *,
+    replicated: bool,
+    coalesce: bool = True,
 ) -> AsyncRoutedTransport:
-    """As `redialog.transports.routed.open_routed`."""
+    """As `redialog.transports.routed.open_routed`; ``coalesce`` as in `AsyncRedisTransport`."""
     of: dict[Role, tuple[float | None, dict[str, object]]] = {
         "data": timer(node_options(target, options)),
         "sentinel": timer(sentinel_options(target, options)),
@@ -48,6 +53,7 @@ def open_routed_asyncio(
             owned=True,
             patience=patience,
             reply_timeout=reply_timeout,
+            coalesce=coalesce,
         )
 
     first = target.hosts[0]
