@@ -1,4 +1,4 @@
-"""``python -m benchmarks.concurrent``: many conversations in one event loop, beside redis-py asyncio.
+"""``python -m benchmarks.concurrent``: many conversations in one event loop, beside redis-py.
 
 Each of N tasks has a session of its own and loops: read the newest 20 messages, append a turn of
 two. The contenders take turns in short rounds; a figure is the median over the rounds, a ratio the

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, Final
 
 import hiredis
@@ -74,9 +75,25 @@ class Call:
         waited, self.future = self.future, self.future.get_loop().create_future()
         waited.set_result(word)
 
+    def ask(self) -> None:
+        """Has its task ask ``watch``, where it is not about to."""
+        if not self.asked:
+            self.asked = True
+            self.say(ASK)
 
-class Unasked(Exception):
-    """A message of the server's that is no reply."""
+
+class Unasked:
+    """A message of the server's that is no reply, and that redis-py knows what to do with."""
+
+    def __init__(self, message: Any) -> None:
+        self.message = message
+
+
+async def handle(connection: AbstractConnection, unasked: Sequence[Unasked]) -> None:
+    """Hands what came besides replies to redis-py."""
+    parser: Any = connection._parser
+    for one in unasked:
+        await parser.handle_push_response(one.message)
 
 
 def value(found: Any) -> Reply | Unasked:

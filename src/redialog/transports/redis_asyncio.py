@@ -90,10 +90,10 @@ class AsyncRedisTransport:
         connections = self._connections or await self._opened()
         packed = pack(batch)
         # A second attempt is made for itself: what failed the first must not fail it, too.
-        if self._lane is None or within is not None or batch.alone or len(packed) > LANE_BYTES:
-            replies = await self._served(connections, batch, packed, Waiting(within, watch))
-        else:
+        if self._lane and within is None and not batch.alone and len(packed) <= LANE_BYTES:
             replies = await self._lane.call(batch, packed, watch)
+        else:
+            replies = await self._served(connections, batch, packed, Waiting(within, watch))
         return [[(self.address, reply)] for reply in replies] if batch.to else replies
 
     async def _served(
