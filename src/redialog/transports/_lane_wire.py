@@ -141,7 +141,8 @@ class Wire(asyncio.Protocol):
                 one.packed = b""
                 one.since = now
                 one.sent = True
-                self._watched = self._watched or one.watch is not None
+                if one.watch is not None and not self._watched:
+                    self._watch()
                 flying.append(one)
             if parts:
                 self._live += len(parts)
@@ -218,6 +219,13 @@ class Wire(asyncio.Protocol):
             until.append(self._loop.time() + WATCH_S)
         if until:
             self._timer = self._loop.call_at(min(until), self._look)
+
+    def _watch(self) -> None:
+        """From now on somebody may have to ask before a reply is late."""
+        self._watched = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _look(self) -> None:
         self._timer = None
