@@ -4,8 +4,8 @@ Each of N tasks has a session of its own and loops: read the newest 20 messages,
 two. The contenders take turns in short rounds; a figure is the median over the rounds, a ratio the
 median of the ratios within each. One more row has a single task, whose two calls are timed apart.
 
-redis-py asyncio is used as an application would by hand: its pool, LPUSH and EXPIRE in one
-pipeline, LRANGE into dicts with orjson.
+redis-py asyncio is used as an application would by hand: its pool, LPUSH and EXPIRE in one pipeline
+(with MULTI, as it is made by default, and in one more row without), LRANGE into dicts with orjson.
 """
 
 from __future__ import annotations
@@ -34,11 +34,14 @@ Steps = tuple[Step, Step]
 """A window, and an append of a turn, of a session."""
 
 
-def plain(url: str) -> Steps:
+def plain(url: str, *, transaction: bool) -> Steps:
     """redis-py asyncio, with its pool."""
     one: Any = PlainRedisAsyncio.__new__(PlainRedisAsyncio)
     one._client = redis.asyncio.Redis.from_url(url)
-    return (lambda name: one._range(name, 19)), (lambda name: one._append(name, transaction=False))
+    return (
+        (lambda name: one._range(name, 19)),
+        (lambda name: one._append(name, transaction=transaction)),
+    )
 
 
 def ours(url: str, **options: Any) -> Steps:
@@ -94,7 +97,8 @@ def p99(turns: list[float]) -> float:
 async def measured(url: str, rounds: int, sessions: int) -> str:
     """A markdown table."""
     contenders = {
-        "redis-py asyncio": plain(url),
+        "redis-py asyncio": plain(url, transaction=True),
+        "the same without MULTI": plain(url, transaction=False),
         "redialog": ours(url),
         "redialog, coalesce=False": ours(url, coalesce=False),
     }

@@ -25,6 +25,7 @@ TOGETHER = 16
 """So many calls are written without waiting for more: the server works on them while the others
 are put together."""
 _TRIES = 3
+_USUAL = Waiting(None, None)
 
 
 class Source(Protocol):
@@ -129,12 +130,12 @@ class Lane:
         if self._parting:
             # There may be no other than that one.
             await self._part()
-        connection = await self._source.take(Waiting(None, None))
+        connection = await self._source.take(_USUAL)
         for _ in range(_TRIES):
             if is_clean(connection):
                 break
             await self._source.part(connection, broken=True)
-            connection = await self._source.take(Waiting(None, None))
+            connection = await self._source.take(_USUAL)
         return connection
 
     async def _ask(self, mine: Call) -> None:
