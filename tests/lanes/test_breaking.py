@@ -226,3 +226,41 @@ def test_closing_in_the_middle_of_a_burst(server: Server) -> None:
             await until(lambda: len(raw.client_list()) == 1, "all connections are closed")
 
     run(scenario)
+
+
+@pytest.mark.parametrize("calls", [1, 3, 40])
+def test_a_connection_that_is_about_to_close_is_not_written_to(server: Server, calls: int) -> None:
+    """Found when a call is handed over, or when the loop turns: the calls go over the next one."""
+
+    async def scenario() -> None:
+        with FaultProxy(server.host, server.port) as proxy:
+            async with AsyncChatMemory.from_url(proxy.url, max_connections=1) as memory:
+                await memory.ping()
+                proxy.stall()
+                lost = execute(memory, echo("lost"))
+                await until(lambda: len(wire_of(memory).flying) == 1, "it is in flight")
+                proxy.unstall()
+                wire_of(memory)._transport.close()
+                others = [execute(memory, echo(str(number))) for number in range(calls)]
+                found = await outcomes([lost, *others])
+                assert type(found[0]) is ConnectionLost
+                assert found[1:] == [[str(number).encode()] for number in range(calls)]
+
+    run(scenario)
+
+
+def test_what_came_on_an_idle_connection_is_nobodys_reply(server: Server) -> None:
+    """It is not used again."""
+
+    async def scenario() -> None:
+        with FaultProxy(server.host, server.port) as proxy:
+            async with AsyncChatMemory.from_url(proxy.url, max_connections=1) as memory:
+                await memory.ping()
+                transport: Any = memory._transport
+                [idle] = transport._connections._idle
+                idle._reader.feed_data(b"+stray\r\n")
+                before = proxy.connections
+                assert await execute(memory, echo("a")) == [b"a"]
+                assert proxy.connections == before + 1
+
+    run(scenario)

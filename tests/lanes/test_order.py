@@ -7,6 +7,7 @@ import contextlib
 import os
 import random
 from collections import Counter
+from typing import Any
 
 import pytest
 import redis.asyncio
@@ -178,7 +179,7 @@ def test_what_the_server_says_besides_is_no_reply(server: Server, protocol: int)
     """Messages that a connection of RESP3 gets in between shift nothing; the client is told."""
 
     async def scenario() -> None:
-        options = {"protocol": protocol, "decode_responses": True}
+        options: dict[str, Any] = {"protocol": protocol, "decode_responses": True}
         async with redis.asyncio.Redis(host=server.host, port=server.port, **options) as client:
             memory = AsyncChatMemory.from_client(client)
             await memory.ping()

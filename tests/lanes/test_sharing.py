@@ -92,11 +92,14 @@ def test_a_single_task_needs_no_other_and_no_timer_for_each_call(server: Server)
                 made.append("task")
                 return asyncio.Task(work, loop=loop, **options)
 
-            timer = loop.call_at
+            call_at = loop.call_at
+
+            def timer(*given: Any, **options: Any) -> Any:
+                made.append("timer")
+                return call_at(*given, **options)
+
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(
-                    loop, "call_at", lambda *given, **o: made.append("timer") or timer(*given, **o)
-                )
+                patch.setattr(loop, "call_at", timer)
                 loop.set_task_factory(task)
                 for _ in range(50):
                     await chat.append(Message.user("x"))

@@ -16,8 +16,8 @@ from redis.asyncio.connection import AbstractConnection
 
 from redialog.effect import Batch, Replies
 from redialog.errors import RedialogError
-from redialog.transports._lane_calls import ASK, OPEN, Call, Unasked, handle, is_clean
-from redialog.transports._lane_wire import Wire
+from redialog.transports._lane_calls import OPEN, Call, Unasked, handle, is_clean
+from redialog.transports._lane_wire import GONE, Wire
 from redialog.transports._redis_common import failure
 from redialog.transports._redis_waiting import Waiting, Watch
 
@@ -88,14 +88,12 @@ class Lane:
             elif self._opener is None:
                 await self._open(mine)
             while True:
+                if mine.word is not None:
+                    await self._obey(mine)
                 found = await mine.future
                 if type(found) is list:
                     return found
-                if found is OPEN:
-                    await self._open(mine)
-                elif found is ASK:
-                    await self._ask(mine)
-                else:
+                if found is not None:
                     raise found
         except BaseException:
             self._leave(mine)
@@ -104,7 +102,29 @@ class Lane:
             if self._parting:
                 await self._part()
 
+    async def call_within(
+        self, seconds: float, batch: Batch, packed: bytes, watch: Watch | None
+    ) -> Replies:
+        """The same, for so many seconds at most."""
+        try:
+            async with asyncio.timeout(seconds) as patience:
+                return await self.call(batch, packed, watch)
+        except TimeoutError as error:
+            if not patience.expired():
+                raise
+            sent = self._wire.connection is not None
+            raise failure(error, self._address, sent=sent, writes=batch.writes) from error
+
     # What the tasks of calls do
+
+    async def _obey(self, mine: Call) -> None:
+        """Does what a call was told to."""
+        while (word := mine.word) is not None:
+            mine.word = None
+            if word is OPEN:
+                await self._open(mine)
+            else:
+                await self._ask(mine)
 
     async def _open(self, mine: Call) -> None:
         """Takes a connection for all who wait for one."""
@@ -116,7 +136,7 @@ class Lane:
             # Each for itself would now wait as long again.
             for one in self._queue:
                 if one is not mine:
-                    one.end(copy.copy(error))
+                    one.end(_like(error))
             self._queue.clear()
             raise
         self._opener = None
@@ -130,17 +150,15 @@ class Lane:
         if self._parting:
             # There may be no other than that one.
             await self._part()
-        connection = await self._source.take(_USUAL)
         for _ in range(_TRIES):
-            if is_clean(connection):
-                break
-            await self._source.part(connection, broken=True)
             connection = await self._source.take(_USUAL)
-        return connection
+            if is_clean(connection):
+                return connection
+            await self._source.part(connection, broken=True)
+        raise failure(GONE, self._address)
 
     async def _ask(self, mine: Call) -> None:
-        assert mine.watch is not None  # noqa: S101 - why it was asked
-        if not await mine.watch() and mine.sent:
+        if mine.watch is not None and not await mine.watch() and mine.sent:
             self._wire.fail(TimeoutError())
         mine.asked = False
 
@@ -230,3 +248,10 @@ class Lane:
         for one in self._queue:
             if one.since <= since:
                 one.end(failure(TimeoutError(), self._address))
+
+
+def _like(error: RedialogError) -> RedialogError:
+    """The same error for somebody else."""
+    found = copy.copy(error)
+    found.__cause__ = error.__cause__
+    return found

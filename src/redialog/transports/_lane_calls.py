@@ -33,17 +33,19 @@ class Call:
         packed: its bytes.
         batch: the same.
         watch: asked now and then whether to go on waiting.
-        future: what its task waits for: the replies, an error, `OPEN` or `ASK`.
+        future: what its task waits for: the replies, an error, or None where there is a word.
         since: when it was handed over; later, when it was written.
 
     Attributes:
+        word: what its task is told to do: `OPEN` or `ASK`.
         replies: those that have come.
         sent: whether it was written, and its task still waits for a reply.
         asked: whether its task is about to ask ``watch``.
     """
 
     __slots__ = (
-        *("asked", "count", "future", "packed", "replies", "sent", "since", "watch", "writes"),
+        *("asked", "count", "future", "packed", "replies", "sent", "since", "watch", "word"),
+        "writes",
     )
 
     def __init__(
@@ -61,6 +63,7 @@ class Call:
         self.future = future
         self.since = since
         self.replies: list[Reply] = []
+        self.word: str | None = None
         self.sent = False
         self.asked = False
 
@@ -71,9 +74,10 @@ class Call:
             self.future.set_result(found)
 
     def say(self, word: str) -> None:
-        """Wakes its task with a word; what comes meanwhile is not lost."""
+        """Tells its task to do something; what comes meanwhile is not lost."""
+        self.word = word
         waited, self.future = self.future, self.future.get_loop().create_future()
-        waited.set_result(word)
+        waited.set_result(None)
 
     def ask(self) -> None:
         """Has its task ask ``watch``, where it is not about to."""

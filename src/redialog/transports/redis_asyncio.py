@@ -68,7 +68,12 @@ class AsyncRedisTransport:
         self._opening: asyncio.Lock | None = None
 
     async def execute(
-        self, batch: Batch, within: float | None = None, watch: Watch | None = None
+        self,
+        batch: Batch,
+        within: float | None = None,
+        watch: Watch | None = None,
+        *,
+        again: bool | None = None,
     ) -> Replies:
         """As `redialog.effect.AsyncTransport.execute`.
 
@@ -76,6 +81,7 @@ class AsyncRedisTransport:
             batch: the same.
             within: the same.
             watch: asked now and then while a reply is outstanding, whether to go on waiting.
+            again: whether it is sent again; None: where ``within`` is given.
 
         Raises:
             WrongEventLoop: the connections belong to another event loop.
@@ -90,10 +96,13 @@ class AsyncRedisTransport:
         connections = self._connections or await self._opened()
         packed = pack(batch)
         # A second attempt is made for itself: what failed the first must not fail it, too.
-        if self._lane and within is None and not batch.alone and len(packed) <= LANE_BYTES:
+        alone = batch.alone or len(packed) > LANE_BYTES
+        if self._lane is None or alone or (within is not None if again is None else again):
+            replies = await self._served(connections, batch, packed, Waiting(within, watch))
+        elif within is None:
             replies = await self._lane.call(batch, packed, watch)
         else:
-            replies = await self._served(connections, batch, packed, Waiting(within, watch))
+            replies = await self._lane.call_within(within, batch, packed, watch)
         return [[(self.address, reply)] for reply in replies] if batch.to else replies
 
     async def _served(
