@@ -14,6 +14,7 @@ from redialog import (
     Message,
     ReadOnly,
     ReplyTimeout,
+    Unavailable,
 )
 from redialog.transports import _lane_wire
 from tests.lanes.tools import echo, execute, outcomes, run, turned, until, wire_of
@@ -90,7 +91,7 @@ def test_what_was_not_written_yet_goes_over_the_next_connection(
 def test_a_stalled_server_is_an_error_for_all_and_then_goes_on(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was sent may have happened; what waited as long behind it was not sent."""
+    """What was sent may have happened; what waited behind it was not sent."""
     monkeypatch.setattr(_lane_wire, "IN_FLIGHT", 6)
 
     async def scenario() -> None:
@@ -262,5 +263,62 @@ def test_what_came_on_an_idle_connection_is_nobodys_reply(server: Server) -> Non
                 before = proxy.connections
                 assert await execute(memory, echo("a")) == [b"a"]
                 assert proxy.connections == before + 1
+
+    run(scenario)
+
+
+def test_an_error_that_ends_the_connection_is_that_of_the_first(server: Server) -> None:
+    """It refused one of them; what became of those behind it is not known."""
+
+    async def scenario() -> None:
+        with FaultProxy(server.host, server.port) as proxy:
+            async with AsyncChatMemory.from_url(proxy.url) as memory:
+                await memory.ping()
+                proxy.stall()
+                calls = [execute(memory, echo(word, writes=True)) for word in "abc"]
+                await until(lambda: len(wire_of(memory).flying) == 3, "all are in flight")
+                wire_of(memory).data_received(b"-LOADING Redis is loading the dataset\r\n")
+                found = await outcomes(calls)
+                assert [type(one) for one in found] == [Unavailable] + [ConnectionLost] * 2
+                assert [one.maybe_applied for one in found] == [False, True, True]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("calls", [1, 5])
+def test_a_task_that_is_cancelled_while_it_connects_for_all(server: Server, calls: int) -> None:
+    """Another one takes over."""
+
+    async def scenario() -> None:
+        with FaultProxy(server.host, server.port) as proxy:
+            async with AsyncChatMemory.from_url(proxy.url, max_connections=1) as memory:
+                proxy.stall()
+                first, *others = [execute(memory, echo(str(n))) for n in range(1 + calls)]
+                await until(lambda: proxy.bytes_up > 0, "the greeting is on its way")
+                first.cancel()
+                await turned()
+                proxy.unstall()
+                found = await outcomes([first, *others])
+                assert isinstance(found[0], asyncio.CancelledError)
+                assert found[1:] == [[str(n).encode()] for n in range(1, 1 + calls)]
+
+    run(scenario)
+
+
+def test_a_connection_that_closes_before_anything_is_written(server: Server) -> None:
+    """It is given back by the one who takes the next one: there is only one at a time."""
+
+    async def scenario() -> None:
+        options: dict[str, Any] = {"max_connections": 1, "timeout": 2}
+        async with AsyncChatMemory.from_url(server.url, **options) as memory:
+            await memory.ping()
+            await outcomes([execute(memory, echo(word)) for word in "abc"])
+            # Several were answered at once, so the next one waits for others until the loop turns.
+            call = execute(memory, echo("d"))
+            await asyncio.sleep(0)
+            assert wire_of(memory).connection is not None
+            assert not wire_of(memory).flying
+            wire_of(memory).eof_received()
+            assert await call == [b"d"]
 
     run(scenario)

@@ -79,8 +79,7 @@ class Lane:
         Raises:
             TransportError: as `redialog.effect.Transport.execute`.
         """
-        loop = self._loop
-        mine = Call(packed, batch, watch, loop.create_future(), loop.time())
+        mine = Call(packed, batch, watch, self._loop.create_future())
         self._queue.append(mine)
         try:
             if self._wire.connection is not None:
@@ -242,12 +241,6 @@ class Lane:
         """As `redialog.transports._lane_wire.Owner.broken`."""
         self._parting.append((connection, True, unasked))
         self._pass_on()
-
-    def late(self, since: float) -> None:
-        """As `redialog.transports._lane_wire.Owner.late`."""
-        for one in self._queue:
-            if one.since <= since:
-                one.end(failure(TimeoutError(), self._address))
 
 
 def _like(error: RedialogError) -> RedialogError:

@@ -34,9 +34,9 @@ class Call:
         batch: the same.
         watch: asked now and then whether to go on waiting.
         future: what its task waits for: the replies, an error, or None where there is a word.
-        since: when it was handed over; later, when it was written.
 
     Attributes:
+        since: when it was written.
         word: what its task is told to do: `OPEN` or `ASK`.
         replies: those that have come.
         sent: whether it was written, and its task still waits for a reply.
@@ -54,14 +54,13 @@ class Call:
         batch: Batch,
         watch: Watch | None,
         future: asyncio.Future[Any],
-        since: float,
     ) -> None:
         self.packed = packed
         self.count = len(batch.commands)
         self.writes = batch.writes
         self.watch = watch
         self.future = future
-        self.since = since
+        self.since = 0.0
         self.replies: list[Reply] = []
         self.word: str | None = None
         self.sent = False

@@ -35,9 +35,6 @@ class Owner(Protocol):
     def broken(self, connection: AbstractConnection, unasked: list[Unasked]) -> None:
         """The wire has failed all that was in flight, and has let go of its connection."""
 
-    def late(self, since: float) -> None:
-        """No reply has come for calls that are as old as that."""
-
 
 class Wire(asyncio.Protocol):
     """Sends calls over a connection and matches the replies, strictly in order.
@@ -233,7 +230,6 @@ class Wire(asyncio.Protocol):
             return
         now = self._loop.time()
         if self._seconds is not None and now >= self.flying[0].since + self._seconds:
-            self._owner.late(now - self._seconds)
             self.fail(TimeoutError())
             return
         first = next((one for one in self.flying if one.sent and not one.future.done()), None)
