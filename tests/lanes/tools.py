@@ -43,6 +43,11 @@ async def until(condition: Callable[[], bool], what: str) -> None:
     await asyncio.to_thread(wait_until, condition, what=what)
 
 
+async def in_flight(memory: AsyncChatMemory, calls: int) -> None:
+    """Returns when at least so many calls are sent and not answered."""
+    await until(lambda: len(wire_of(memory).flying) >= calls, f"{calls} are in flight")
+
+
 async def turned(times: int = 3) -> None:
     """Lets the loop turn: tasks that were made have begun, and what they hand over is written."""
     for _ in range(times):
