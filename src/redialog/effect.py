@@ -45,6 +45,7 @@ class Batch(msgspec.Struct, frozen=True):
     writes: bool = False
     resend_key: str | None = None
     to: Literal["", "primaries", "sentinels"] = ""
+    alone: bool = False
 
 
 class CommandError(msgspec.Struct, frozen=True):

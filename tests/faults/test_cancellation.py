@@ -56,7 +56,10 @@ OPERATIONS: dict[str, Call] = {
     "append of many": lambda _, chat: chat.append(*map(Message.user, MANY)),
 }
 # Of an operation that goes through the same transport as the others, and changes more than one.
-FEW = {"connected", "waiting for another", "in a shared layout"}
+FEW = {
+    *("connected", "waiting for another", "in a shared layout"),
+    "waiting for another, not coalesced",
+}
 ON_ALL = set(list(OPERATIONS)[:12])
 
 
@@ -79,6 +82,7 @@ class Standing:
         before: calls that are under way, and have the connections.
         shared: whether the layout is one that other libraries share.
         own: whether the client is the application's own.
+        coalesce: whether calls share a connection.
     """
 
     connections: int = 1
@@ -86,6 +90,7 @@ class Standing:
     before: tuple[str, ...] = ()
     shared: bool = False
     own: bool = False
+    coalesce: bool = True
 
 
 STANDINGS = {
@@ -93,6 +98,8 @@ STANDINGS = {
     "connected": Standing(),
     "beside another": Standing(connections=2, before=("before",)),
     "waiting for another": Standing(before=("before",)),
+    "connecting, not coalesced": Standing(warm=False, coalesce=False),
+    "waiting for another, not coalesced": Standing(before=("before",), coalesce=False),
     "in a shared layout": Standing(shared=True),
     "connecting in a shared layout": Standing(warm=False, shared=True),
     "on an own client": Standing(connections=4, own=True),
@@ -134,7 +141,8 @@ class Stage:
             async with redis.asyncio.Redis.from_url(self._url, **options) as client:
                 yield await self._prepared(AsyncChatMemory.from_client(client, **layout))
         else:
-            async with AsyncChatMemory.from_url(self._url, timeout=3, **layout, **options) as made:
+            options |= {"timeout": 3, "coalesce": self.standing.coalesce}
+            async with AsyncChatMemory.from_url(self._url, **layout, **options) as made:
                 yield await self._prepared(made)
 
     async def _prepared(self, memory: AsyncChatMemory) -> AsyncChatMemory:

@@ -92,8 +92,8 @@ def test_all_connections_in_use_is_an_error_not_a_hang(server: Server) -> None:
 
     async def scenario() -> list[object]:
         with FaultProxy(server.host, server.port) as proxy:
-            url = proxy.url
-            async with AsyncChatMemory.from_url(url, max_connections=1, timeout=0.2) as memory:
+            options: dict[str, Any] = {"max_connections": 1, "timeout": 0.2, "coalesce": False}
+            async with AsyncChatMemory.from_url(proxy.url, **options) as memory:
                 await memory.ping()
                 proxy.delay(2.5, match=b"LLEN")
                 calls = (memory.session("s").count() for _ in range(2))
@@ -106,11 +106,14 @@ def test_all_connections_in_use_is_an_error_not_a_hang(server: Server) -> None:
     assert "max_connections" in str(failed[0])
 
 
-def test_many_tasks_share_few_connections(server: Server) -> None:
+@pytest.mark.parametrize("coalesce", [True, False])
+def test_many_tasks_share_few_connections(server: Server, coalesce: bool) -> None:
     """A hundred tasks on four connections all get what is theirs."""
 
     async def scenario() -> None:
-        async with AsyncChatMemory.from_url(server.url, max_connections=4) as memory:
+        async with AsyncChatMemory.from_url(
+            server.url, max_connections=4, coalesce=coalesce
+        ) as memory:
 
             async def turn(number: int) -> None:
                 chat = memory.session(str(number % 10))
@@ -132,6 +135,7 @@ def test_a_task_waits_for_a_connection_as_long_as_it_is_told(server: Server) -> 
     async def scenario() -> None:
         with FaultProxy(server.host, server.port) as proxy:
             options: dict[str, Any] = {"max_connections": 1, "timeout": 20, "socket_timeout": 2}
+            options["coalesce"] = False
             async with AsyncChatMemory.from_url(proxy.url, **options) as memory:
                 await memory.ping()
                 proxy.delay(1.2, match=b"LLEN")

@@ -98,9 +98,9 @@ def test_a_call_that_is_closed_between_two_of_its_steps(
         transport.close()
         return found
 
-    async def awaiting(step: Any, within: Any) -> Any:
+    async def awaiting(step: Any, within: Any, **options: Any) -> Any:
         steps.append(step)
-        found = await take(step, within)
+        found = await take(step, within, **options)
         await transport.close()
         return found
 

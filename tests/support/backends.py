@@ -61,7 +61,7 @@ BACKENDS = [
         ("rest", 0, False),
     )
     for facade in ("sync", "async")
-]
+] + [Backend("not-coalesced", "async")]
 
 
 @dataclass(frozen=True)
@@ -169,12 +169,19 @@ def _rest(ground: Ground, _: str) -> Place:
     return Place(gateway.url, server.client(), lambda _: (gateway.url, {"token": gateway.token}))
 
 
+def _not_coalesced(ground: Ground, _: str) -> Place:
+    """Each call of a task over a connection of its own."""
+    server = ground.server_of("redis")
+    return Place(server.url, server.client(), lambda _: (server.url, {"coalesce": False}))
+
+
 OPENERS: dict[str, Callable[[Ground, str], Place]] = {
     "embedded": _embedded,
     "tls-acl": _tls_acl,
     "sentinel": _sentinel,
     "cluster": _cluster,
     "rest": _rest,
+    "not-coalesced": _not_coalesced,
 }
 """How a backend is started that is no server of `tests.support.servers.find_server` alone."""
 

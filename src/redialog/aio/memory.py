@@ -53,6 +53,7 @@ class AsyncChatMemory:
         token: str | None = None,
         deadline: float = DEADLINE_S,
         durability: Durability = "acknowledged",
+        coalesce: bool = True,
         config: Mapping[str, object] | None = None,
         **client_options: object,
     ) -> Self:
@@ -69,7 +70,9 @@ class AsyncChatMemory:
         )
         target = urls.resolve(url, os.environ, token)
         options = urls.merged(config, client_options)
-        transport = opening.open_asyncio(target, options, deadline=deadline, durability=durability)
+        transport = opening.open_asyncio(
+            target, options, deadline=deadline, durability=durability, coalesce=coalesce
+        )
         return cls(transport, made)
 
     @classmethod

@@ -88,7 +88,9 @@ class Outcome(msgspec.Struct, frozen=True):
     oldest: list[bytes] = []
 
 
-def call(*items: Item, writes: bool = True, resend_key: str | None = None) -> Op[list[Reply]]:
+def call(
+    *items: Item, writes: bool = True, resend_key: str | None = None, alone: bool = False
+) -> Op[list[Reply]]:
     """Runs scripts and plain commands in one batch, loading the scripts where need be.
 
     Args:
@@ -96,14 +98,15 @@ def call(*items: Item, writes: bool = True, resend_key: str | None = None) -> Op
             token or can be repeated.
         writes: whether any of them publishes a change.
         resend_key: as in `Batch`.
+        alone: the same.
 
     Cost: 1 round trip; 2 after a restart or SCRIPT FLUSH of the server.
     """
     commands = tuple([item.by_digest() if isinstance(item, Call) else item for item in items])
-    answers = yield Batch(commands, writes=writes, resend_key=resend_key)
+    answers = yield Batch(commands, writes=writes, resend_key=resend_key, alone=alone)
     if any(map(_unknown, answers)):
         commands = tuple([item.by_text() if isinstance(item, Call) else item for item in items])
-        answers = yield Batch(commands, writes=writes, resend_key=resend_key)
+        answers = yield Batch(commands, writes=writes, resend_key=resend_key, alone=alone)
     return list(answers)
 
 

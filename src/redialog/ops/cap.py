@@ -10,7 +10,7 @@ from redialog import codec, replies, turns
 from redialog.effect import Batch, Op
 from redialog.messages import Message
 from redialog.ops._scripts import Outcome
-from redialog.ops.read import PAGE_BYTES
+from redialog.ops.read import FIRST_PAGE, PAGE_BYTES
 
 AROUND = 8
 """How far around the likely place the first reading goes (include/cap.lua has the same number);
@@ -94,7 +94,8 @@ def find_cut(log: bytes, full: Outcome, new: Sequence[bytes], tried: Cut) -> Op[
             return Cut(cap, (spare, kept - spare, length), edge)
         span = 4 * span or 1
         low = max(spare, min(start, length) - span)
-        [reply] = yield Batch(((b"LRANGE", log, -min(length, start + span), -(low + 1)),))
+        more = (b"LRANGE", log, -min(length, start + span), -(low + 1))
+        [reply] = yield Batch((more,), alone=2 * span > FIRST_PAGE)
         page = replies.texts(replies.checked(reply, log))[::-1]
         if low + len(page) < min(length, start + span):
             # Cut by somebody else; the script will tell, and all begins anew.

@@ -103,7 +103,7 @@ def _newest(keys: Sequence[bytes], after: Place | None, limit: int) -> Op[list[P
     found: list[Place] = []
     unread = list(keys)
     while unread:
-        answers = yield Batch(tuple(_below(key, buckets[key]) for key in unread))
+        answers = yield Batch(tuple(_below(key, buckets[key]) for key in unread), alone=True)
         for key, answer in zip(unread, answers, strict=True):
             found += _taken(buckets[key], replies.scored(replies.checked(answer, key)))
         found.sort(reverse=True)
@@ -142,7 +142,8 @@ def _looked_up(
     known = [(place, keys) for place in entries if (keys := _keys(layout, place[1], user_id))]
     if not known:
         return []
-    answers = yield from call(*(asked(keys, brief=True) for _, keys in known), writes=False)
+    asking = (asked(keys, brief=True) for _, keys in known)
+    answers = yield from call(*asking, writes=False, alone=True)
     there: list[tuple[Place, SessionInfo]] = []
     dangling: list[Call] = []
     for (place, one), answer in zip(known, answers, strict=True):

@@ -96,7 +96,8 @@ def _chosen(
     while (number := folding.part(messages, most, policy, costs)) is None:
         # The older part of a long history: it was not read to find what should be folded.
         start = first + len(messages)
-        [reply] = yield Batch(((b"LRANGE", log, -(start + size - 1), -start),))
+        more = (b"LRANGE", log, -(start + size - 1), -start)
+        [reply] = yield Batch((more,), alone=size > read.FIRST_PAGE)
         page = replies.texts(replies.checked(reply, log))
         if not page:
             return []

@@ -106,7 +106,8 @@ def _numbered_window(log: bytes, cut: _Cut, size: int) -> Op[tuple[list[Message]
     for the ids of messages that have none.
     """
     length = (b"LLEN", log)
-    before, reply, after = yield Batch((length, (b"LRANGE", log, 0, size - 1), length))
+    commands = (length, (b"LRANGE", log, 0, size - 1), length)
+    before, reply, after = yield Batch(commands, alone=size > FIRST_PAGE)
     if replies.integer(replies.checked(before, log)) != replies.integer(after):
         return [], None
     total = replies.integer(after)
@@ -144,7 +145,8 @@ def older(log: bytes, seen: Seen, size: int) -> Op[list[bytes]]:
     """
     first = -(seen.total - seen.done) - 1
     top = (b"LINDEX", log, -seen.total)
-    reply, newest = yield Batch(((b"LRANGE", log, first, min(first + size, -1)), top))
+    more = (b"LRANGE", log, first, min(first + size, -1))
+    reply, newest = yield Batch((more, top), alone=size > FIRST_PAGE)
     overlap, *chunk = replies.texts(replies.checked(reply, log)) or [b""]
     gone = newest is None or replies.text(replies.checked(newest, log)) != seen.newest
     return [] if gone or overlap != seen.oldest else chunk
@@ -204,7 +206,7 @@ def raw_page(log: bytes, cursor: Cursor) -> Op[RawPage]:
     """
     overlap = 1 if cursor.done else 0
     newest, oldest = -(cursor.done + cursor.size), -(cursor.done + 1 - overlap)
-    [reply] = yield Batch(((b"LRANGE", log, newest, oldest),))
+    [reply] = yield Batch(((b"LRANGE", log, newest, oldest),), alone=cursor.size > FIRST_PAGE)
     oldest_first = replies.texts(replies.checked(reply, log))[::-1]
     if overlap:
         if not oldest_first or oldest_first[0] != cursor.last:

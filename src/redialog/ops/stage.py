@@ -49,7 +49,7 @@ def stage(
     for part in parts:
         one = Call("stage", [key, op], [offset, STAGE_TTL_MS, *part])
         # Nothing of it is published, so a failure leaves no doubt.
-        [reply] = yield from call(one, writes=False)
+        [reply] = yield from call(one, writes=False, alone=True)
         code, _ = replies.checked(reply, log)
         if replies.integer(code) != DONE:
             return

@@ -94,7 +94,7 @@ def renewed(op: Op[T], keys: SessionKeys, ttl_ms: int) -> Op[T]:
     try:
         batch = next(op)
         renew = Call("renew", [keys.log, keys.meta], [ttl_ms])
-        *answers, renewal = yield from call(*batch.commands, renew, writes=False)
+        *answers, renewal = yield from call(*batch.commands, renew, writes=False, alone=batch.alone)
         while True:
             if isinstance(renewal, CommandError) and renewal.code != "WRONGTYPE":
                 replies.checked(renewal, keys.log)

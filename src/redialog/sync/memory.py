@@ -60,6 +60,7 @@ class ChatMemory:
         token: str | None = None,
         deadline: float = DEADLINE_S,
         durability: Durability = "acknowledged",
+        coalesce: bool = True,  # noqa: ARG003 - the facades take the same
         config: Mapping[str, object] | None = None,
         **client_options: object,
     ) -> Self:
@@ -74,8 +75,7 @@ class ChatMemory:
             key_prefix: share sessions with LangChain in Python (``"message_store:"``) or with
                 LangChain in JavaScript, Flowise and n8n (``""``); None for the own layout.
             ttl: of the sessions: a timedelta or seconds; None for none.
-            ttl_mode: what renews it: ``sliding`` each write, ``fixed`` nothing, ``on_read`` each
-                write and each reading of messages.
+            ttl_mode: ``sliding``: each write renews it; ``fixed``: nothing; ``on_read``: reads too.
             max_messages: how many messages a session holds: an append beyond removes the oldest,
                 but not up to 16 system messages at the beginning (one fewer than ``max_messages``
                 at most), and no tool call without its results.
@@ -84,6 +84,7 @@ class ChatMemory:
             deadline: how many seconds an operation loses at most to failures; at most 45.
             durability: when a write is done: ``acknowledged``: the primary has it, and a failover
                 can lose it; ``replicated`` (Sentinel, Cluster): no failover can.
+            coalesce: of `AsyncChatMemory`: what its tasks ask at once shares a connection.
             config: options of redis-py, passed on unchanged.
             **client_options: the same as keywords, such as ``socket_timeout`` or ``ssl_ca_certs``.
 
@@ -103,8 +104,7 @@ class ChatMemory:
             max_messages=max_messages,
             max_message_bytes=max_message_bytes,
         )
-        target = urls.resolve(url, os.environ, token)
-        options = urls.merged(config, client_options)
+        target, options = urls.resolve(url, os.environ, token), urls.merged(config, client_options)
         transport = opening.open_blocking(target, options, deadline=deadline, durability=durability)
         return cls(transport, made)
 

@@ -22,7 +22,8 @@ _FOR_GOOD = ("NOPERM", "NOAUTH")
 
 def sealed(batch: Batch) -> Batch:
     """The batch, and the question of how many replicas have what its connection wrote."""
-    return msgspec.structs.replace(batch, commands=(*batch.commands, (b"WAIT", 1, WAIT_MS)))
+    asked = (*batch.commands, (b"WAIT", 1, WAIT_MS))
+    return msgspec.structs.replace(batch, commands=asked, alone=True)
 
 
 def doubtful(node: Address, why: str) -> Unavailable:

@@ -62,8 +62,17 @@ def open_asyncio(
     *,
     deadline: float = DEADLINE_S,
     durability: str = "acknowledged",
+    coalesce: bool = True,
 ) -> AsyncTransport:
-    """The same for asyncio."""
+    """The same for asyncio.
+
+    Args:
+        target: the same.
+        options: the same.
+        deadline: the same.
+        durability: the same.
+        coalesce: whether what is asked of a server at the same moment goes over one connection.
+    """
     patience = _checked(target, deadline, durability)
     if target.kind == "rest":
         from redialog.transports.rest_asyncio import open_rest_asyncio
@@ -74,8 +83,14 @@ def open_asyncio(
     if target.kind in ("sentinel", "cluster"):
         from redialog.transports.routed_asyncio import open_routed_asyncio
 
-        return open_routed_asyncio(target, options, patience, replicated=durability == "replicated")
-    return _open_redis_asyncio(target, options, patience)
+        return open_routed_asyncio(
+            target,
+            options,
+            patience,
+            replicated=durability == "replicated",
+            coalesce=coalesce,
+        )
+    return _open_redis_asyncio(target, options, patience, coalesce=coalesce)
 
 
 def _checked(target: Target, deadline: object, durability: object) -> Patience:
@@ -143,7 +158,7 @@ def _open_redis(target: Target, options: Mapping[str, object], patience: Patienc
 
 
 def _open_redis_asyncio(
-    target: Target, options: Mapping[str, object], patience: Patience
+    target: Target, options: Mapping[str, object], patience: Patience, *, coalesce: bool
 ) -> AsyncTransport:
     import redis.asyncio
 
@@ -166,6 +181,7 @@ def _open_redis_asyncio(
             before=server.ensure,
             repair=lambda: asyncio.to_thread(server.repair),
             after=lambda: asyncio.to_thread(server.close),
+            coalesce=coalesce,
         )
     made: redis.asyncio.Redis = client(redis.asyncio, target.url, untimed)
 
@@ -173,7 +189,12 @@ def _open_redis_asyncio(
         return made
 
     return AsyncRedisTransport(
-        opened, address=target.address, owned=True, patience=patience, reply_timeout=reply_timeout
+        opened,
+        address=target.address,
+        owned=True,
+        patience=patience,
+        reply_timeout=reply_timeout,
+        coalesce=coalesce,
     )
 
 

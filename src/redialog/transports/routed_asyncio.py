@@ -24,9 +24,14 @@ Open: TypeAlias = Callable[[Address, Role], AsyncRedisTransport]
 
 
 def open_routed_asyncio(
-    target: Target, options: Mapping[str, object], patience: Patience, *, replicated: bool
+    target: Target,
+    options: Mapping[str, object],
+    patience: Patience,
+    *,
+    replicated: bool,
+    coalesce: bool = True,
 ) -> AsyncRoutedTransport:
-    """As `redialog.transports.routed.open_routed`."""
+    """As `redialog.transports.routed.open_routed`; ``coalesce`` as in `AsyncRedisTransport`."""
     of: dict[Role, tuple[float | None, dict[str, object]]] = {
         "data": timer(node_options(target, options)),
         "sentinel": timer(sentinel_options(target, options)),
@@ -48,6 +53,7 @@ def open_routed_asyncio(
             owned=True,
             patience=patience,
             reply_timeout=reply_timeout,
+            coalesce=coalesce,
         )
 
     first = target.hosts[0]
@@ -84,32 +90,35 @@ class AsyncRoutedTransport:
         try:
             step = next(route)
             while True:
-                step = route.send(await self._take(step, schedule.left(step)))
+                step = route.send(
+                    await self._take(step, schedule.left(step), again=within is not None)
+                )
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
 
-    async def _take(self, step: Step, within: float | None) -> list[Outcome]:
+    async def _take(self, step: Step, within: float | None, *, again: bool) -> list[Outcome]:
         for node in step.drop:
             dropped = self._nodes.pop((node, "data"), None)
             if dropped is not None:
                 await dropped.close()
         if len(step.hops) == 1:
-            return [await self._one(step.hops[0], within, watched=step.watched)]
+            return [await self._one(step.hops[0], within, watched=step.watched, again=again)]
         # A group, not gather: where one is cancelled or breaks, none is left behind.
         async with asyncio.TaskGroup() as group:
             asked = [
-                group.create_task(self._one(hop, within, watched=step.watched)) for hop in step.hops
+                group.create_task(self._one(hop, within, watched=step.watched, again=again))
+                for hop in step.hops
             ]
         return [one.result() for one in asked]
 
-    async def _one(self, hop: Hop, within: float | None, *, watched: bool) -> Outcome:
+    async def _one(self, hop: Hop, within: float | None, *, watched: bool, again: bool) -> Outcome:
         if self._closed:
             return gone(hop.node)
         watch = self._watch(hop) if watched else None
         key = (hop.node, hop.role)
         node = self._nodes.get(key) or self._nodes.setdefault(key, self._open_node(*key))
         try:
-            return await node.execute(hop.batch, within, watch)
+            return await node.execute(hop.batch, within, watch, again=again)
         except TransportError as error:
             return error
         except Closed:

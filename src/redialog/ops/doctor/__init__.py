@@ -146,7 +146,7 @@ def _nodes(layout: Layout) -> Op[list[Node]]:
         probe.by_digest(),
         *replay,
     )
-    answers = yield from _asked(Batch(commands, to="primaries"))
+    answers = yield from _asked(Batch(commands, to="primaries", alone=True))
     if isinstance(answers, TransportError):
         return [_node("", [CommandError(facts.LOST)] * len(commands))]
     return [

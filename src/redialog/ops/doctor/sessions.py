@@ -82,7 +82,7 @@ def _seen(layout: Layout, members: Sequence[bytes]) -> Op[list[Seen]]:
     calls = [Call("doctor/session", [k.log, k.meta], [ELEMENTS, ELEMENT_BYTES]) for k in known]
     if not calls:
         return []
-    answers = yield from call(*calls, writes=False)
+    answers = yield from call(*calls, writes=False, alone=True)
     return [_told(keys, answer) for keys, answer in zip(known, answers, strict=True)]
 
 
