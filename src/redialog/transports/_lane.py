@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections import deque
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 from redis.asyncio.connection import AbstractConnection
 
@@ -68,7 +69,9 @@ class Lane:
         self._many = False  # Whether several were answered at once of late.
         self._parting: list[tuple[AbstractConnection, bool, list[Unasked]]] = []
 
-    async def call(self, batch: Batch, packed: bytes, watch: Watch | None) -> Replies:
+    def call(
+        self, batch: Batch, packed: bytes, watch: Watch | None
+    ) -> Coroutine[Any, Any, Replies]:
         """The replies to a batch.
 
         Args:
@@ -79,7 +82,25 @@ class Lane:
         Raises:
             TransportError: as `redialog.effect.Transport.execute`.
         """
+        return self._replies(Call(packed, batch, watch, self._loop.create_future()))
+
+    async def call_within(
+        self, seconds: float, batch: Batch, packed: bytes, watch: Watch | None
+    ) -> Replies:
+        """The same, for so many seconds at most."""
         mine = Call(packed, batch, watch, self._loop.create_future())
+        try:
+            async with asyncio.timeout(seconds) as patience:
+                return await self._replies(mine)
+        except TimeoutError as error:
+            if not patience.expired():
+                raise
+            sent = mine.since > 0
+            raise failure(error, self._address, sent=sent, writes=batch.writes) from error
+
+    # What the tasks of calls do
+
+    async def _replies(self, mine: Call) -> Replies:
         self._queue.append(mine)
         try:
             if self._wire.connection is not None:
@@ -100,21 +121,6 @@ class Lane:
         finally:
             if self._parting:
                 await self._part()
-
-    async def call_within(
-        self, seconds: float, batch: Batch, packed: bytes, watch: Watch | None
-    ) -> Replies:
-        """The same, for so many seconds at most."""
-        try:
-            async with asyncio.timeout(seconds) as patience:
-                return await self.call(batch, packed, watch)
-        except TimeoutError as error:
-            if not patience.expired():
-                raise
-            sent = self._wire.connection is not None
-            raise failure(error, self._address, sent=sent, writes=batch.writes) from error
-
-    # What the tasks of calls do
 
     async def _obey(self, mine: Call) -> None:
         """Does what a call was told to."""

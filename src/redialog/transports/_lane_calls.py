@@ -36,7 +36,7 @@ class Call:
         future: what its task waits for: the replies, an error, or None where there is a word.
 
     Attributes:
-        since: when it was written.
+        since: when it was written; 0 before.
         word: what its task is told to do: `OPEN` or `ASK`.
         replies: those that have come.
         sent: whether it was written, and its task still waits for a reply.
@@ -138,9 +138,6 @@ def can_have_lane(pool: Any) -> bool:
 
 def is_clean(connection: AbstractConnection) -> bool:
     """Whether a connection is open, and nothing came on it that nobody asked for."""
-    if at_end(connection) or connection._writer is None:
-        return False
     parser: Any = connection._parser
     stream: Any = connection._reader
-    writer: Any = connection._writer
-    return not (stream._buffer or parser._reader.has_data() or writer.transport.is_closing())
+    return not (at_end(connection) or stream._buffer or parser._reader.has_data())

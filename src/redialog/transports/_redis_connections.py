@@ -134,7 +134,7 @@ class Connections:
         """A connection of an own pool, which has one."""
         connection: AbstractConnection = self.pool.get_available_connection()
         try:
-            await self.pool.ensure_connection(connection)
+            await self._ensure(connection)
         except BaseException:
             # A task that was cancelled in the middle of the greeting: the pool would take the
             # connection for one that has logged in and chosen its database.
@@ -147,10 +147,21 @@ class Connections:
         """A connection of an application's pool, which may have to wait for one."""
         asked = cancellations()
         connection: AbstractConnection = await self.pool.get_connection()
-        if cancellations() > asked:
+        try:
+            if cancellations() > asked:
+                raise asyncio.CancelledError
+            if at_end(connection):
+                await self._ensure(connection)
+        except BaseException:
             await self.pool.release(connection)
-            raise asyncio.CancelledError
+            raise
         return connection
+
+    async def _ensure(self, connection: AbstractConnection) -> None:
+        """Makes sure that a connection of the pool is open."""
+        if at_end(connection):
+            await connection.disconnect(nowait=True)
+        await self.pool.ensure_connection(connection)
 
     async def _release_idle(self) -> None:
         while self._idle:
