@@ -90,7 +90,7 @@ class Connections:
                 await connection.disconnect(nowait=True)
             elif self._owned:
                 # `close` has closed all that were idle.
-                await connection.disconnect()
+                await _close(connection)
             await self.pool.release(connection)
             if broken:
                 # The others may have died with it: the pool checks what it hands out again.
@@ -103,7 +103,7 @@ class Connections:
         self.closed = True
         await self._release_idle()
         if self._owned:
-            await self.pool.disconnect(inuse_connections=False)
+            await asyncio.gather(*map(_close, self.pool._available_connections))
 
     def _leave(self) -> None:
         if self._free is not None:
@@ -166,3 +166,13 @@ class Connections:
     async def _release_idle(self) -> None:
         while self._idle:
             await self.pool.release(self._idle.pop())
+
+
+async def _close(connection: AbstractConnection) -> None:
+    """Closes a connection; at once, where its peer does not take part in the end of TLS."""
+    writer = connection._writer
+    try:
+        await connection.disconnect()
+    except rex.TimeoutError:
+        if writer is not None:
+            writer.transport.abort()
