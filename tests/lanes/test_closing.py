@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from redialog import AsyncChatMemory
 from tests.lanes.tools import echo, execute, run, turned
 from tests.support.servers import Certificates, TLSServer
 
-SOON: dict[str, object] = {"socket_connect_timeout": 0.2}
+SOON: dict[str, Any] = {"socket_connect_timeout": 0.2}
 """How long a connection waits for the end of TLS, too."""
 
 
