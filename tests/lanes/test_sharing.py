@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import asyncio.selector_events
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -141,13 +141,26 @@ def test_large_calls_do_not_hold_up_small_ones(server: Server, what: str) -> Non
     run(scenario)
 
 
-def test_large_and_small_ones_take_turns_on_a_single_connection(server: Server) -> None:
+@contextlib.asynccontextmanager
+async def on_one_connection(kind: str, url: str) -> AsyncIterator[AsyncChatMemory]:
+    """A memory that may have one, of its own or of an application's."""
+    options: dict[str, Any] = {"max_connections": 1, "timeout": 2}
+    if kind == "own":
+        async with AsyncChatMemory.from_url(url, **options) as memory:
+            yield memory
+    else:
+        pool = redis.asyncio.BlockingConnectionPool.from_url(url, **options)
+        async with redis.asyncio.Redis.from_pool(pool) as client:
+            yield AsyncChatMemory.from_client(client)
+
+
+@pytest.mark.parametrize("kind", ["own", "application"])
+def test_large_and_small_ones_take_turns_on_a_single_connection(server: Server, kind: str) -> None:
     """None waits for a moment when nothing of the other kind is under way: there is none."""
 
     async def scenario() -> None:
-        options: dict[str, Any] = {"max_connections": 1, "timeout": 2}
         with FaultProxy(server.host, server.port) as proxy:
-            async with AsyncChatMemory.from_url(proxy.url, **options) as memory:
+            async with on_one_connection(kind, proxy.url) as memory:
                 await memory.ping()
                 proxy.delay(0.1)
                 done = False

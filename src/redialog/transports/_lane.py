@@ -155,6 +155,9 @@ class Lane:
         if self._parting:
             # There may be no other than that one.
             await self._part()
+        if self._source.awaited:
+            # Redis-py's pool wakes who waits for one, and keeps it for nobody.
+            await asyncio.sleep(0)
         for _ in range(_TRIES):
             connection = await self._source.take(_USUAL)
             if is_clean(connection):

@@ -146,7 +146,12 @@ class Connections:
     async def _borrowed(self) -> AbstractConnection:
         """A connection of an application's pool, which may have to wait for one."""
         asked = cancellations()
-        connection: AbstractConnection = await self.pool.get_connection()
+        waits = not self.pool.can_get_connection()
+        self.awaited += waits
+        try:
+            connection: AbstractConnection = await self.pool.get_connection()
+        finally:
+            self.awaited -= waits
         try:
             if cancellations() > asked:
                 raise asyncio.CancelledError
