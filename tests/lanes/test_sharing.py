@@ -260,3 +260,28 @@ def test_an_applications_client_has_its_connection_back(server: Server) -> None:
             assert await client.echo("x") == b"x"
 
     run(scenario)
+
+
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_a_small_pool_of_an_application_is_enough_when_a_connection_breaks(
+    server: Server, most: int
+) -> None:
+    """What was in flight is sent again, and has no connection of its own where there is none."""
+
+    async def scenario() -> None:
+        with FaultProxy(server.host, server.port) as proxy:
+            pool = redis.asyncio.ConnectionPool.from_url(proxy.url, max_connections=most)
+            async with redis.asyncio.Redis.from_pool(pool) as client:
+                memory = AsyncChatMemory.from_client(client)
+                await memory.session("first").append(Message.user("x"))
+                # Longer than the pauses before attempts.
+                proxy.delay(0.25)
+                fault = proxy.cut_reply(match=b"EVAL")
+                chats = [memory.session(str(number)) for number in range(30)]
+                await asyncio.gather(*(one.append(Message.user(one.id)) for one in chats))
+                assert fault.hits == 1
+                proxy.delay(0)
+                for chat in chats:
+                    assert [message.text for message in await chat.messages()] == [chat.id]
+
+    run(scenario)

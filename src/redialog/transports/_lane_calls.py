@@ -9,7 +9,7 @@ from typing import Any, Final
 import hiredis
 import redis.exceptions as rex
 from redis._parsers import _AsyncHiredisParser
-from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
 
 from redialog.effect import Batch, CommandError, Reply
 from redialog.transports._redis_common import command_error
@@ -118,10 +118,12 @@ def is_readonly(found: Reply) -> bool:
 
 
 def can_have_lane(pool: Any) -> bool:
-    """Whether the connections of a pool are redis-py's own, with the parser that is known here.
+    """Whether a pool and its connections are redis-py's own, with the parser that is known here.
 
     What an application has made of them itself, and what asks after their health, goes its own way.
     """
+    if not isinstance(pool, ConnectionPool):
+        return False
     try:
         one = pool.connection_class(**pool.connection_kwargs)
     except Exception:

@@ -8,7 +8,7 @@ from typing import Any
 
 import redis.asyncio
 import redis.exceptions as rex
-from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
 
 from redialog.transports._redis_common import UNREACHED, failure
 from redialog.transports._redis_waiting import Waiting, at_end, cancellations
@@ -53,6 +53,14 @@ class Connections:
         # is cancelled when it has just been woken takes the next one's wakeup with it: asyncio's
         # Condition loses it, its Semaphore does not.
         self._free = asyncio.Semaphore(self.pool.max_connections) if owned else None
+
+    @property
+    def spare(self) -> bool:
+        """Whether a call may have one that could do without: the last one is for all the others.
+
+        Of an own pool it waits for it.
+        """
+        return self._owned or len(self.pool._in_use_connections) + 1 < self.pool.max_connections
 
     async def take(self, waiting: Waiting) -> AbstractConnection:
         """A connection for one user, who gives it back with `keep`, or else with `part`.
@@ -146,7 +154,7 @@ class Connections:
     async def _borrowed(self) -> AbstractConnection:
         """A connection of an application's pool, which may have to wait for one."""
         asked = cancellations()
-        waits = not self.pool.can_get_connection()
+        waits = isinstance(self.pool, ConnectionPool) and not self.pool.can_get_connection()
         self.awaited += waits
         try:
             connection: AbstractConnection = await self.pool.get_connection()
