@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import TypeVar
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any, TypeVar
 
 from redialog import callbacks, compaction, drive
 from redialog.callbacks import Flow
@@ -104,8 +104,8 @@ class AsyncSessionReads:
     async def _flow(self, flow: Flow[T]) -> T:
         return await callbacks.arun_flow(flow, self._transport)
 
-    async def _run(self, op: Op[T]) -> T:
-        return await drive.arun(op, self._transport)
+    def _run(self, op: Op[T]) -> Coroutine[Any, Any, T]:
+        return drive.arun(op, self._transport)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id!r} on {self._transport.address}>"
