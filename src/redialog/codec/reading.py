@@ -47,7 +47,7 @@ def decode(raw: bytes, *, key: str, position: int, strict: bool = False) -> Mess
         CorruptElement: it is damaged and ``strict``.
     """
     try:
-        message = message(elements.parse(raw), raw)
+        message = of_element(elements.parse(raw), raw)
     except Damaged as damage:
         error = CorruptElement(key=key, position=position, reason=str(damage))
         if strict:
@@ -80,7 +80,7 @@ def _slice(raws: Sequence[bytes], key: str, positions: range) -> list[Message]:
     try:
         parsed = elements.parse_many(raws) or [elements.parse(raw) for raw in raws]
         return [
-            _addressable(message(one, raw), raw, position)
+            _addressable(of_element(one, raw), raw, position)
             for one, raw, position in zip(parsed, raws, positions, strict=True)
         ]
     except Damaged:
@@ -128,7 +128,7 @@ def _plain(
     ]
 
 
-def message(element: Element, raw: bytes) -> Message:
+def of_element(element: Element, raw: bytes) -> Message:
     """The message that a parsed element holds.
 
     Raises:

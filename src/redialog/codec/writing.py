@@ -151,7 +151,7 @@ def _ours(message: Message) -> Ours | None:
 def _rewrite(message: Message, origin: bytes) -> bytes:
     loaded = elements.load(origin)
     value = elements.modern(loaded)
-    before = reading.message(elements.parse(origin), origin)
+    before = reading.of_element(elements.parse(origin), origin)
     kind = _KIND_OF_ROLE[message.role]
     unchanged = message == before and message._extra is None and message._openai == before._openai
     if unchanged and value is loaded and value["type"] == kind:
