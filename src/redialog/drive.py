@@ -45,6 +45,9 @@ class Attempts:
         patience: of the transport.
     """
 
+    # One is made for each operation.
+    __slots__ = ("_batch", "_began", "_clock", "_doubt", "_failed", "_lost", "_patience")
+
     def __init__(self, clock: Callable[[], float], patience: Patience) -> None:
         self._clock = clock
         self._patience = patience
