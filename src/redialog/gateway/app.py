@@ -13,7 +13,7 @@ from typing import TypeAlias
 from urllib.parse import quote
 
 from starlette.applications import Starlette
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from redialog.effect import CommandError
 from redialog.errors import ConfigurationError, RedialogError, ReplyTimeout, TransportError
@@ -104,31 +104,11 @@ def build(
         finally:
             await store.close()
 
-    app = _Application(lifespan=lifespan)
+    app = Starlette(lifespan=lifespan)
     # Instead of a route: those match no line breaks, and answer in plain text.
     app.router.default = Endpoint(store, tokens, max_body)
     app.state.store = store
     return app
-
-
-class _Application(Starlette):
-    """Without what only the routes and handlers of others need, where there are none.
-
-    The endpoint answers its own errors; what stands before it is a fifth of a request's work.
-    """
-
-    def build_middleware_stack(self) -> ASGIApp:
-        """Makes what a request passes through, once."""
-        whole, router = super().build_middleware_stack(), self.router
-        if self.user_middleware or self.exception_handlers or self.debug:
-            return whole
-
-        async def straight(scope: Scope, receive: Receive, send: Send) -> None:
-            # A route can still be added.
-            plain = scope["type"] == "http" and not router.routes
-            await (router.default if plain else whole)(scope, receive, send)
-
-        return straight
 
 
 class Endpoint:
