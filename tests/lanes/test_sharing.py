@@ -204,6 +204,30 @@ def test_a_peer_that_does_not_read_stops_the_writing(server: Server) -> None:
     run(scenario)
 
 
+def test_nothing_is_written_while_asyncio_says_that_it_may_be(server: Server) -> None:
+    """It is in the middle of a write of its own; when the loop turns, what waits is written."""
+
+    async def scenario() -> None:
+        async with AsyncChatMemory.from_url(server.url) as memory:
+            await memory.ping()
+            server.pause()
+            try:
+                said = [f"{number} ".ljust(30_000, "x") for number in range(1000)]
+                calls = [execute(memory, echo(words)) for words in said]
+                await until(lambda: wire_of(memory).paused, "the socket takes no more")
+                await turned()
+                with counted_writes() as sizes:
+                    wire_of(memory).resume_writing()
+                    assert sizes == []
+                    await turned(1)
+                    assert len(sizes) > 0
+            finally:
+                server.resume()
+            assert await outcomes(calls) == [[words.encode()] for words in said]
+
+    run(scenario)
+
+
 def test_writing_goes_on_when_the_peer_reads_again(server: Server) -> None:
     """Before it has answered anything."""
 

@@ -196,8 +196,7 @@ class Lane:
         if len(self._queue) >= TOGETHER and not self._wire.full:
             self._flush()
         elif not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self._turned)
+            self.writable()
 
     def _turned(self) -> None:
         self._scheduled = False
@@ -245,6 +244,12 @@ class Lane:
             self._rest()
         else:
             self._flush()
+
+    def writable(self) -> None:
+        """As `redialog.transports._lane_wire.Owner.writable`."""
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._turned)
 
     def broken(self, connection: AbstractConnection, unasked: list[Unasked]) -> None:
         """As `redialog.transports._lane_wire.Owner.broken`."""
