@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -11,7 +12,15 @@ import pytest
 import redis
 import redis.asyncio
 from langchain_core.chat_history import BaseChatMessageHistory
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    ChatMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+    message_to_dict,
+)
 
 from redialog import (
     ConfigurationError,
@@ -186,6 +195,32 @@ def test_a_damaged_element_is_left_out(way: Way, server: Server) -> None:
         way.messages(way.make("other"))
     with pytest.raises(WrongType):
         way.add(way.make("other"), HumanMessage("x"))
+
+
+def test_a_long_conversation_of_all_kinds_comes_in_its_order(way: Way, server: Server) -> None:
+    """Over pages, whoever wrote it; each message is one of its own."""
+    kinds: list[Any] = [
+        HumanMessage("q", name="ada"),
+        AIMessage("", tool_calls=[{"name": "f", "args": {"a": [1]}, "id": "c"}]),
+        ToolMessage("r", tool_call_id="c"),
+        AIMessage("a", response_metadata={"model_name": "m"}),
+        HumanMessage([{"type": "text", "text": "x"}]),
+        SystemMessage("s"),
+        ChatMessage(content="c", role="critic"),
+    ]
+    said = [kinds[n % 7].model_copy(update={"id": f"i-{n}"}, deep=True) for n in range(1300)]
+    history = way.make("s")
+    way.add(history, *said[:700])
+    with server.client() as raw:
+        raw.lpush(KEY, *(json.dumps(message_to_dict(one)) for one in said[700:]))
+    found = way.messages(history)
+    assert found == said
+    assert [type(one) for one in found] == [type(one) for one in said]
+    for one in found:
+        one.additional_kwargs["seen"] = one.id
+    assert [one.additional_kwargs for one in found] == [{"seen": one.id} for one in said]
+    assert way.messages(history) == said
+    assert way.messages(way.make("s", window=2)) == said[-6:]
 
 
 def test_convenience_methods(server: Server) -> None:
