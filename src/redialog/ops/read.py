@@ -237,7 +237,10 @@ def everything(log: bytes, *, strict: bool) -> Op[list[Message]]:
 
 
 def everything_made(log: bytes, make: Callable[[Sequence[bytes]], list[T]]) -> Op[list[T]]:
-    """As `everything`; what a page's elements hold is made of them by the caller."""
+    """As `everything`, in the form that the caller makes of a page's elements.
+
+    Cost: 1 round trip for up to 99 messages, then 1 for each 1,000 or 4 MB.
+    """
     return (yield from _everything(log, lambda page: make(page.elements)))
 
 
