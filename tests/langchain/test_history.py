@@ -23,12 +23,14 @@ from langchain_core.messages import (
 )
 
 from redialog import (
+    ChatMemory,
     ConfigurationError,
     InvalidMessage,
     Message,
     WrongType,
 )
 from redialog.integrations.langchain import RedisChatMessageHistory, UpstashRedisChatMessageHistory
+from redialog.integrations.langchain.messages import read
 from tests.support.gateways import Gateway
 from tests.support.servers import Server
 
@@ -156,6 +158,17 @@ def test_a_ttl_is_renewed_and_none_leaves_it_alone(
         assert 0 < raw.ttl(KEY) <= 100
         way.add(history, HumanMessage("z"))
         assert 100 < raw.ttl(KEY) <= 300
+
+
+def test_a_memory_may_renew_its_ttl_by_reads(server: Server) -> None:
+    """Whatever form they are in."""
+    with ChatMemory.from_url(server.url, ttl=300, ttl_mode="on_read") as memory:
+        chat = memory.session("s")
+        [message] = chat.append(Message.user("x"))
+        with server.client() as raw:
+            raw.expire(chat._plan.keys.log, 100)
+            assert chat._made(read) == [HumanMessage("x", id=message.id)]
+            assert raw.ttl(chat._plan.keys.log) > 100
 
 
 def test_a_window_is_of_turns(way: Way) -> None:

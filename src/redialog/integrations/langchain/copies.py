@@ -17,7 +17,6 @@ Make: TypeAlias = Callable[[str, str | None, str | None, Fields], BaseMessage]
 """Makes a message of its content, its id, its name and further fields, which become its own."""
 
 _UNCHANGING = (str, int, bool, type(None))
-_STATE = {"__dict__", "__pydantic_extra__", "__pydantic_fields_set__", "__pydantic_private__"}
 _KNOWN_RULES = frozenset({"_backwards_compat_tool_calls", "coerce_args"})
 """What classes do with their fields before they check them: these look for calls among what a
 provider told, and make text of what is none."""
@@ -72,12 +71,7 @@ def _copying(kind: type[BaseMessage], needed: Fields) -> Make:
     fields, given = state["__dict__"], state["__pydantic_fields_set__"]
     anew = [(name, type(value)) for name, value in fields.items() if value in ({}, [])]
     others = fields.keys() - {name for name, _ in anew}
-    if (
-        state.keys() != _STATE
-        or state["__pydantic_extra__"] != {}
-        or state["__pydantic_private__"] is not None
-        or not all(type(fields[name]) in _UNCHANGING for name in others)
-    ):
+    if not all(type(fields[name]) in _UNCHANGING for name in others):
         raise _MayDiffer
     new, put = kind.__new__, object.__setattr__
 
