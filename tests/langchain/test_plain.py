@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,10 +11,12 @@ from langchain_core.messages import (
     AIMessage,
     BaseMessage,
     HumanMessage,
+    SystemMessage,
+    ToolMessage,
 )
 
 from redialog import stored
-from redialog.integrations.langchain import plain
+from redialog.integrations.langchain import copies, plain
 from redialog.integrations.langchain.messages import _further, read
 from tests.langchain.tools import held
 
@@ -145,6 +148,23 @@ def test_what_is_not_taken_goes_the_long_way(name: str) -> None:
     assert plain.read(raw) is None
     [found] = read([raw])
     assert repr(held(found)) == repr(held(the_long_way(raw)))
+
+
+def test_where_there_are_no_copies_the_classes_are_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what they refuse goes the long way."""
+    classes: dict[Any, type[BaseMessage]] = {
+        plain._Human: HumanMessage,
+        plain._System: SystemMessage,
+        plain._Ai: AIMessage,
+        plain._Tool: ToolMessage,
+    }
+    makers: Any = {kind: partial(copies._called, cls) for kind, cls in classes.items()}
+    monkeypatch.setattr(plain, "_MAKE", makers)
+    for name, (stored_as, data) in ALL_TAKEN.items():
+        raw = element(stored_as, data)
+        assert held(read([raw])[0]) == held(the_long_way(raw)), name
+    makers[plain._Human] = lambda *_: HumanMessage.model_validate({"content": 5})
+    assert read([element("human", {"content": "x"})]) == [HumanMessage("x")]
 
 
 @pytest.mark.parametrize(

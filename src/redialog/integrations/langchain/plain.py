@@ -154,7 +154,11 @@ def read(element: bytes) -> BaseMessage | None:
         further = _further(found)
     if further is None:
         return None
-    return _MAKE[kind](data.content, data.id or None, data.name or None, further)
+    try:
+        return _MAKE[kind](data.content, data.id or None, data.name or None, further)
+    except (TypeError, ValueError):
+        # No copy, but a call, and of a version that refuses the field.
+        return None
 
 
 def _further(found: _Human | _System | _Ai | _Tool) -> Fields | None:
