@@ -60,7 +60,7 @@ MOST: dict[str, float] = {
     "context: growth, tokens": 2.2,
     "adapter: window at 100": 0.8,
     "adapter: everything at 1000": 0.6,
-    "gateway: append": 5.0,
+    "gateway: append": 3.0,
     "import: redialog beside redis-py": 0.5,
 }
 LEAST: dict[str, float] = {"one process: redialog asyncio: turns": 1.5}
