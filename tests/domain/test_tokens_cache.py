@@ -174,7 +174,7 @@ def test_counts_are_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(200):
         costs.of(stored(f"message {number}"))
         costs.of(often)
-        assert len(known._new) + len(known._old) <= 20
+        assert len(known.new) + len(known._old) <= 20
     assert counter.asked.count("often used") == 1
     costs.of(stored("message 199"))
     assert counter.asked.count("message 199") == 1
@@ -188,7 +188,7 @@ def test_what_is_kept_does_not_grow_with_the_message() -> None:
     costs.of(stored("x" * 1_000_000))
     known = costs._known
     assert known is not None
-    assert [len(key) for key in known._new] == [16]
+    assert [len(key) for key in known.new] == [16]
 
 
 def test_messages_that_differ_in_one_byte_are_two() -> None:
