@@ -135,11 +135,13 @@ class Choice(msgspec.Struct, frozen=True):
         start: messages from that index on are left out for what they are, those before it because
             of the limit.
         closed_by: that limit; None where all of the history was looked at, and fits.
+        looked: the index of the oldest message that was looked at to know that.
     """
 
     kept: Sequence[int]
     start: int
     closed_by: Limit | None
+    looked: int = 0
 
 
 class Fitted(msgspec.Struct, frozen=True):
@@ -199,6 +201,8 @@ def choose(
     most: float = inf if window_turns is None else window_turns
     left: float = inf if room is None else room
     of = _nothing if room is None else cost
+    if isinstance(history.belongs, range):
+        return _plainly(history, most, left, of)
     belongs, free = history.belongs, history.boundaries()
     cut: int | None = None
     window: int | None = None  # the cut with which the window is full
@@ -208,11 +212,13 @@ def choose(
         message = history.messages[index]
         if window is not None and message.role == "user":
             # Which limit was met first must not depend on how much was read.
-            return _from(history, window, "budget" if spent + out > left else "window")
+            return _from(history, window, "budget" if spent + out > left else "window", index)
         if belongs[index] >= 0:
             spent += of(message)
             if spent > left:
-                return _trimmed(history, left, of) if cut is None else _from(history, cut, "budget")
+                if cut is None:
+                    return _trimmed(history, left, of)
+                return _from(history, cut, "budget", index)
         elif window is not None:
             out += of(message)
         if index in free:
@@ -224,13 +230,39 @@ def choose(
     return _from(history, 0, None) if history.begins else None
 
 
-def _from(history: History, start: int, limit: Limit | None) -> Choice:
+def _plainly(history: History, most: float, left: float, cost: CostOf) -> Choice | None:
+    """The same for a history where each message is a unit by itself: in half the time.
+
+    So it can be cut at each turn, and what has no tokens yet is but what was not looked at.
+    """
+    cut: int | None = None
+    turns = spent = 0
+    newer = ""  # the role of the message after
+    index = len(history.messages)
+    for message in reversed(history.messages):
+        index -= 1
+        role = message.role
+        if role == "user":
+            if turns >= most:
+                return _from(history, cut or 0, "window", index)
+        elif newer == "user":
+            cut, turns = index + 1, turns + 1
+        newer = role
+        spent += cost(message)
+        if spent > left:
+            if cut is None:
+                return _trimmed(history, left, cost)
+            return _from(history, cut, "budget", index)
+    return _from(history, 0, None) if history.begins else None
+
+
+def _from(history: History, start: int, limit: Limit | None, looked: int = 0) -> Choice:
     """All from an index on that is in a unit."""
     belongs = history.belongs
     if isinstance(belongs, range):
-        return Choice(belongs[start:], start, limit)
+        return Choice(belongs[start:], start, limit, looked)
     kept = [index for index in range(start, len(belongs)) if belongs[index] >= 0]
-    return Choice(kept, start, limit)
+    return Choice(kept, start, limit, looked)
 
 
 def _nothing(_: Message) -> int:
@@ -257,9 +289,9 @@ def _trimmed(history: History, room: float, cost: CostOf) -> Choice | None:
             continue
         spent += sum(cost(messages[member]) for member in members[unit])
         if spent > room:
-            return Choice(sorted(kept), index + 1, "budget")
+            return Choice(sorted(kept), index + 1, "budget", start)
         kept.update(members[unit])
-    return Choice(sorted(kept), start, "budget")
+    return Choice(sorted(kept), start, "budget", start)
 
 
 def _newest_user(messages: Sequence[Message]) -> int | None:
