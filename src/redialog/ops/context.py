@@ -37,7 +37,7 @@ class Look(msgspec.Struct):
         view: what a context is made from.
         base: id of the summary that stands, or empty.
         shift: how many messages were removed from beneath; see ``scripts/include/folds.lua``.
-        now: the server's time, ms.
+        now: the server's time, ms, where a fold has failed; else 0.
         ids: of all summaries, as the companions list them; they can be stale.
     """
 
@@ -102,7 +102,8 @@ def _look(keys: SessionKeys, size: int) -> Op[Look | None]:
         known = summary.read(
             replies.text(one), replies.integer(covers), replies.text(time), replies.text(text)
         )
-    view = View(total, leading, messages, known, summary.failure(replies.text(failed)))
+    failure = summary.failure(replies.text(failed)) if failed else None
+    view = View(total, leading, messages, known, failure)
     base = replies.text(found[0]) if found else b""
     top = page[0] if page else b""
     time, listed = replies.integer(replies.text(now)), replies.text(ids)
