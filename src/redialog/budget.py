@@ -163,6 +163,23 @@ class Fitted(msgspec.Struct, frozen=True):
     history: History
     choice: Choice
 
+    @property
+    def needed(self) -> int | None:
+        """How many of the newest messages had to be read for this; None where that is not known.
+
+        It is not where no limit was reached, and where the fate of a message can depend on how far
+        back was looked for a call.
+        """
+        belongs, looked = self.history.belongs, self.choice.looked
+        if self.choice.closed_by is None:
+            return None
+        if not isinstance(belongs, range):
+            if min(belongs, default=0) < 0:
+                return None
+            # With the call of a result.
+            looked = min(belongs[looked:], default=looked)
+        return len(belongs) - looked
+
 
 def always(history: History) -> list[int] | None:
     """The indexes of what every budget must hold: the newest user message and the newest unit.
@@ -201,8 +218,12 @@ def choose(
     most: float = inf if window_turns is None else window_turns
     left: float = inf if room is None else room
     of = _nothing if room is None else cost
-    if isinstance(history.belongs, range):
-        return _plainly(history, most, left, of)
+    walk = _plainly if isinstance(history.belongs, range) else _grouped
+    return walk(history, most, left, of)
+
+
+def _grouped(history: History, most: float, left: float, cost: CostOf) -> Choice | None:
+    """The choice from a history with groups, or with messages that are in no unit."""
     belongs, free = history.belongs, history.boundaries()
     cut: int | None = None
     window: int | None = None  # the cut with which the window is full
@@ -214,13 +235,13 @@ def choose(
             # Which limit was met first must not depend on how much was read.
             return _from(history, window, "budget" if spent + out > left else "window", index)
         if belongs[index] >= 0:
-            spent += of(message)
+            spent += cost(message)
             if spent > left:
                 if cut is None:
-                    return _trimmed(history, left, of)
+                    return _trimmed(history, left, cost)
                 return _from(history, cut, "budget", index)
         elif window is not None:
-            out += of(message)
+            out += cost(message)
         if index in free:
             if free[index] is None:
                 return None
@@ -231,9 +252,9 @@ def choose(
 
 
 def _plainly(history: History, most: float, left: float, cost: CostOf) -> Choice | None:
-    """The same for a history where each message is a unit by itself: in half the time.
+    """The same from one where each message is a unit by itself, in half the time.
 
-    So it can be cut at each turn, and what has no tokens yet is but what was not looked at.
+    It can be cut at each turn, so where turns start is seen on the way.
     """
     cut: int | None = None
     turns = spent = 0
@@ -242,11 +263,11 @@ def _plainly(history: History, most: float, left: float, cost: CostOf) -> Choice
     for message in reversed(history.messages):
         index -= 1
         role = message.role
-        if role == "user":
-            if turns >= most:
-                return _from(history, cut or 0, "window", index)
-        elif newer == "user":
-            cut, turns = index + 1, turns + 1
+        if role != "user":
+            if newer == "user":
+                cut, turns = index + 1, turns + 1
+        elif cut is not None and turns >= most:
+            return _from(history, cut, "window", index)
         newer = role
         spent += cost(message)
         if spent > left:

@@ -105,7 +105,16 @@ class _Reading(NamedTuple):
 
     def op(self, plan: SessionPlan) -> Op[tuple[Context, RollingSummary | None]]:
         """The read behind a context, and by which policy messages should be folded."""
-        return context_ops.seen(plan.keys, self._guess(), self._wanted)
+        guess, looks, known = self._guess(), plan.settings.looks, None
+        key = (plan.keys.log, self.limits)
+        if self.policy is None:
+            known = looks.get(key)
+        found = yield from context_ops.seen(
+            plan.keys, known or guess, self._wanted, known=known is not None
+        )
+        if self.policy is None:
+            looks.put(key, found[0].next_look(guess))
+        return found
 
     def _wanted(self, look: Look) -> tuple[Context, RollingSummary | None] | None:
         made = fit(look.view, self.limits, self.costs, self.system)

@@ -28,16 +28,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Mapping
 from functools import cache
 from hashlib import blake2b
 from types import CoroutineType
-from typing import Generic, TypeAlias, TypeVar
+from typing import TypeAlias
 
 import msgspec
 
 from redialog._estimate import estimate
 from redialog._json import whole_text
+from redialog._recent import Recent
 from redialog.errors import ConfigurationError, CounterError, MissingExtra
 from redialog.messages import Message
 
@@ -237,57 +238,16 @@ def _callable(counter: Counter) -> Counter:
     return counter
 
 
-Key = TypeVar("Key", bound=Sized)
-Value = TypeVar("Value")
+_counters: Recent[tuple[Counter, int], Recent[bytes, int]] = Recent(_COUNTERS)
 
 
-class _Recent(Generic[Key, Value]):
-    """What was used last; less than twice as much as is asked for.
-
-    Without a lock: a race of two threads costs no more than a value that is forgotten early.
-
-    Args:
-        most: how many values.
-        length: the length of their keys together, where that is reached first.
-
-    Attributes:
-        new: the newer ones: what is in there needs no `get`.
-    """
-
-    def __init__(self, most: int, length: int) -> None:
-        self.new: dict[Key, Value] = {}
-        self._old: dict[Key, Value] = {}
-        self._most = most
-        self._length = length
-        self._taken = 0
-
-    def get(self, key: Key) -> Value | None:
-        found = self.new.get(key)
-        if found is None:
-            found = self._old.get(key)
-            if found is not None:
-                self.put(key, found)
-        return found
-
-    def put(self, key: Key, value: Value) -> None:
-        if len(self.new) >= self._most or self._taken >= self._length:
-            self._old, self.new, self._taken = self.new, {}, 0
-        self.new[key] = value
-        self._taken += len(key)
-
-
-_counters: _Recent[tuple[Counter, int], _Recent[bytes, int]] = _Recent(
-    _COUNTERS, 2 * _COUNTERS
-)
-
-
-def _known_counts(counter: Counter, block_tokens: int) -> _Recent[bytes, int] | None:
+def _known_counts(counter: Counter, block_tokens: int) -> Recent[bytes, int] | None:
     """The counts of messages that were made by an equal counter."""
     key = (counter, block_tokens)
     try:
         known = _counters.get(key)
         if known is None:
-            known = _Recent(_MESSAGES, _BYTES)
+            known = Recent(_MESSAGES, _BYTES)
             _counters.put(key, known)
     except Exception:
         return None

@@ -27,8 +27,6 @@ _FEW_LEADING, _LEADING_BYTES = 4, 64 << 10
 """So many of the oldest messages, of that size, travel with each context; more of them only where
 these are all leading."""
 
-_MOST_AT_ONCE = read.PAGE_ELEMENTS
-
 
 class Look(msgspec.Struct):
     """A session as it was seen in one moment.
@@ -50,7 +48,9 @@ class Look(msgspec.Struct):
     _top: bytes
 
 
-def seen(keys: SessionKeys, guess: int, wanted: Callable[[Look], T | None]) -> Op[T]:
+def seen(
+    keys: SessionKeys, guess: int, wanted: Callable[[Look], T | None], *, known: bool = False
+) -> Op[T]:
     """Reads a session from its newest end until that is enough.
 
     Args:
@@ -58,6 +58,8 @@ def seen(keys: SessionKeys, guess: int, wanted: Callable[[Look], T | None]) -> O
         guess: how many messages will probably do.
         wanted: what is made of it; None where more must be read. It must not be None where all
             was read.
+        known: whether so many did the last time; where they are more than a first page has, the
+            rest of them comes next, and not more.
 
     Raises:
         Conflict: the session was cleared or cut again and again while it was read.
@@ -70,7 +72,7 @@ def seen(keys: SessionKeys, guess: int, wanted: Callable[[Look], T | None]) -> O
             made = wanted(look)
             if made is not None:
                 return made
-            look = yield from _further(keys.log, look)
+            look = yield from _further(keys.log, look, guess if known else 0)
     raise read.changed(keys.log)
 
 
@@ -147,20 +149,22 @@ def _oldest(keys: SessionKeys, total: int, elements: list[bytes]) -> Op[list[Mes
     return found
 
 
-def _further(log: bytes, look: Look) -> Op[Look | None]:
+def _further(log: bytes, look: Look, guess: int) -> Op[Look | None]:
     """The same with older messages; None where what was read is no more.
 
-    At least as many as were read before: what is made of them looks at all of them each time.
+    As many as are guessed, or at least as many as were read before: what is made of them looks at
+    all of them each time.
     """
     view, page = look.view, look._page
     done = len(view.newest)
     if done >= view.total:
         return None
-    most = min(2 * done, view.total)
+    guessed = guess > done
+    most = min(guess if guessed else 2 * done, view.total)
     parts = [view.newest]
     while done < most:
         where = read.Seen(view.total, done, page[-1], look._top)
-        size = read.next_size(page, min(4 * done, _MOST_AT_ONCE))
+        size = read.next_size(page, most - done if guessed else 4 * done)
         page = yield from read.older(log, where, size)
         if not page:
             return None
