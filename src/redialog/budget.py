@@ -31,6 +31,7 @@ from redialog.errors import ConfigurationError
 from redialog.groups import OUT, WAITING, boundaries, turn_starts, units
 from redialog.messages import Message
 from redialog.summary import Summary, SummaryFailure
+from redialog.tokens import Costs
 
 Limit: TypeAlias = Literal["window", "budget"]
 """What closed a history: the tighter of the limits."""
@@ -187,20 +188,21 @@ def always(history: History) -> list[int] | None:
     Returns:
         None where more of the history must be read to know.
     """
-    belongs = history.belongs
-    user = _newest_user(history.messages)
-    newest = next((index for index in reversed(range(len(belongs))) if belongs[index] != OUT), None)
-    if newest is None:
+    belongs, user = history.belongs, _newest_user(history.messages)
+    newest = len(belongs) - 1
+    while newest >= 0 and belongs[newest] == OUT:
+        newest -= 1
+    if newest < 0:
         return [] if history.begins else None
     unit = belongs[newest]
     if unit == WAITING or (user is None and not history.begins):
         return None
-    kept = {index for index in range(unit, newest + 1) if belongs[index] == unit}
-    return sorted(kept if user is None else {*kept, user})
+    kept = [index for index in range(unit, newest + 1) if belongs[index] == unit]
+    return kept if user is None or user in kept else sorted([user, *kept])
 
 
 def choose(
-    history: History, window_turns: int | None, room: int | None, cost: CostOf
+    history: History, window_turns: int | None, room: int | None, costs: Costs
 ) -> Choice | None:
     """What a model sees of a history, as the module's docstring says.
 
@@ -208,7 +210,7 @@ def choose(
         history: as far as it was read.
         window_turns: how many turns are allowed, at least 1; None for any number.
         room: how many tokens, at least those of `always`; None for any number.
-        cost: tokens of a message; asked only of what is looked at, and not without ``room``.
+        costs: tokens of messages; counted only of what is looked at, and not without ``room``.
 
     Returns:
         None where more of the history must be read to know.
@@ -217,9 +219,11 @@ def choose(
         return _from(history, 0, None) if history.begins else None
     most: float = inf if window_turns is None else window_turns
     left: float = inf if room is None else room
-    of = _nothing if room is None else cost
-    walk = _plainly if isinstance(history.belongs, range) else _grouped
-    return walk(history, most, left, of)
+    of = _nothing if room is None else costs.of
+    if not isinstance(history.belongs, range):
+        return _grouped(history, most, left, of)
+    tokens = [0] * len(history.belongs) if room is None else costs.known(history.messages)
+    return _plainly(history, most, left, of, tokens)
 
 
 def _grouped(history: History, most: float, left: float, cost: CostOf) -> Choice | None:
@@ -251,7 +255,9 @@ def _grouped(history: History, most: float, left: float, cost: CostOf) -> Choice
     return _from(history, 0, None) if history.begins else None
 
 
-def _plainly(history: History, most: float, left: float, cost: CostOf) -> Choice | None:
+def _plainly(
+    history: History, most: float, left: float, cost: CostOf, known: Sequence[int | None]
+) -> Choice | None:
     """The same from one where each message is a unit by itself, in half the time.
 
     It can be cut at each turn, so where turns start is seen on the way.
@@ -260,7 +266,7 @@ def _plainly(history: History, most: float, left: float, cost: CostOf) -> Choice
     turns = spent = 0
     newer = ""  # the role of the message after
     index = len(history.messages)
-    for message in reversed(history.messages):
+    for message, tokens in zip(reversed(history.messages), reversed(known), strict=True):
         index -= 1
         role = message.role
         if role != "user":
@@ -269,7 +275,7 @@ def _plainly(history: History, most: float, left: float, cost: CostOf) -> Choice
         elif cut is not None and turns >= most:
             return _from(history, cut, "window", index)
         newer = role
-        spent += cost(message)
+        spent += cost(message) if tokens is None else tokens
         if spent > left:
             if cut is None:
                 return _trimmed(history, left, cost)

@@ -141,22 +141,25 @@ def fit(view: View, limits: Limits, costs: Costs, system: Message | None = None)
         kept = always(history)
         if kept is None:
             return None
-        fixed, least = sum(map(costs.of, head)), sum(costs.of(messages[index]) for index in kept)
+        fixed, least = (
+            sum(map(costs.of, head)),
+            sum(map(costs.of, [messages[index] for index in kept])),
+        )
         spare = _left(room, fixed + least)
         if summary is not None and (tokens := costs.of(summary)) <= spare:
             fixed += tokens
         else:
             summary = None
         room -= fixed
-    choice = choose(history, limits.window_turns, room, costs.of)
+    choice = choose(history, limits.window_turns, room, costs)
     if choice is None:
         return None
     return Context(Fitted(view, limits, system, summary, history, choice), costs)
 
 
 def _with_margin(messages: int) -> int:
-    """So many and a turn or two: what comes next can be shorter."""
-    return messages + messages // 16 + 4
+    """So many and at least a turn: what comes next can be shorter."""
+    return messages + messages // 16 + 2
 
 
 def _left(room: int, needed: int) -> int:

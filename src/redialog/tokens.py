@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from hashlib import blake2b
 from types import CoroutineType
@@ -60,7 +60,6 @@ _MESSAGES = 16_384
 # By their elements, up to that length, and else by digests of those. All of one counter take so
 # many bytes; again up to twice of that.
 _SHORT = 1024
-_DIGEST = 16
 _BYTES = 8 << 20
 
 
@@ -164,20 +163,29 @@ class Costs:
         Raises:
             CounterError: the counter raised an error, or returned something else than a number.
         """
-        key, known = message._raw, self._known
-        if key is None or known is None:
+        key = message._raw
+        if key is None or self._known is None:
             return self._count(message)
-        if not _DIGEST < len(key) <= _SHORT:
+        known, long = self._known
+        if len(key) > _SHORT:
             # One of cryptography, as elements can come from anybody. It takes 0.7 µs, and to look
             # for a usual element itself 0.15.
-            key = blake2b(key, digest_size=_DIGEST).digest()
-        cost = known.new.get(key)
-        if cost is None:
-            cost = known.get(key)
+            key, known = blake2b(key, digest_size=16).digest(), long
+        cost = known.get(key)
         if cost is None:
             cost = self._count(message)
             known.put(key, cost)
         return cost
+
+    def known(self, messages: Sequence[Message]) -> list[int | None]:
+        """What is remembered of the tokens of messages: for many of them at once, 0.2 µs each.
+
+        Returns:
+            Of each its tokens, or None where `of` may have to count them.
+        """
+        if self._known is None:
+            return [None] * len(messages)
+        return list(map(self._known[0].new.get, [message._raw or b"" for message in messages]))
 
     def _count(self, message: Message) -> int:
         cost = _MESSAGE_TOKENS + self.text(message.text) + self.text(message.name or "")
@@ -238,16 +246,17 @@ def _callable(counter: Counter) -> Counter:
     return counter
 
 
-_counters: Recent[tuple[Counter, int], Recent[bytes, int]] = Recent(_COUNTERS)
+_Known: TypeAlias = tuple[Recent[bytes, int], Recent[bytes, int]]  # by element, and by digest
+_counters: Recent[tuple[Counter, int], _Known] = Recent(_COUNTERS)
 
 
-def _known_counts(counter: Counter, block_tokens: int) -> Recent[bytes, int] | None:
+def _known_counts(counter: Counter, block_tokens: int) -> _Known | None:
     """The counts of messages that were made by an equal counter."""
     key = (counter, block_tokens)
     try:
         known = _counters.get(key)
         if known is None:
-            known = Recent(_MESSAGES, _BYTES)
+            known = Recent(_MESSAGES, _BYTES), Recent(_MESSAGES)
             _counters.put(key, known)
     except Exception:
         return None

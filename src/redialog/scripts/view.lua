@@ -11,26 +11,25 @@
 -- the oldest those are sent that may be system messages, and the one after them.
 -- Errors: VERSION, WRONGTYPE.
 
--- include include/companions.lua
--- include include/keeping.lua
--- include include/folds.lua
-
 local log, meta = KEYS[1], KEYS[2]
 local wanted, most, size = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 
 -- Whoever reads them knows for certain; here it is only guessed, so that what begins with other
 -- messages, as most conversations do, sends one of them.
 local function maybe_system(element)
-  local text = element:lower()
-  return text:find('system', 1, true) or text:find('developer', 1, true)
+  return element:find('ystem', 1, true) or element:find('eveloper', 1, true)
+    or element:find('SYSTEM', 1, true)
 end
 
 local length = redis.call('LLEN', log)
 local fields = redis.call('HMGET', meta, 'layout', 'summaries', 'failed', 'shift')
 local known, failed, now, shift, ids = {}, '', '0', 0, fields[2] or ''
 -- Whether companions speak for this log costs more than all the rest, and without a summary nothing
--- depends on it.
-if fields[1] and (tonumber(fields[1]) ~= LAYOUT or fields[2] or fields[3] or fields[4]) then
+-- depends on it: then not even the functions are made.
+if fields[1] and (fields[1] ~= '1' or fields[2] or fields[3] or fields[4]) then
+-- include include/companions.lua
+-- include include/keeping.lua
+-- include include/folds.lua
   local _, stale, problem = companions(log, meta, '')
   if problem then
     return problem
@@ -53,4 +52,5 @@ while length > wanted and #oldest < most and size > 0 do
   size = maybe_system(element) and size - #element or 0
 end
 local top = redis.call('LINDEX', log, 0)
-return {length, top and mark(top) or '', oldest, known, failed, now, shift, ids}
+local edge = top and redis.sha1hex(top):sub(1, 16) or ''
+return {length, edge, oldest, known, failed, now, shift, ids}
