@@ -222,8 +222,10 @@ def choose(
     of = _nothing if room is None else costs.of
     if not isinstance(history.belongs, range):
         return _grouped(history, most, left, of)
-    tokens = [0] * len(history.belongs) if room is None else costs.known(history.messages)
-    return _plainly(history, most, left, of, tokens)
+    known: list[int | None] = [0] * len(history.belongs)
+    if room is not None:
+        known = costs.known(history.messages)
+    return _plainly(history, most, left, of, known)
 
 
 def _grouped(history: History, most: float, left: float, cost: CostOf) -> Choice | None:
@@ -256,7 +258,7 @@ def _grouped(history: History, most: float, left: float, cost: CostOf) -> Choice
 
 
 def _plainly(
-    history: History, most: float, left: float, cost: CostOf, known: Sequence[int | None]
+    history: History, most: float, left: float, cost: CostOf, known: list[int | None]
 ) -> Choice | None:
     """The same from one where each message is a unit by itself, in half the time.
 
@@ -266,7 +268,7 @@ def _plainly(
     turns = spent = 0
     newer = ""  # the role of the message after
     index = len(history.messages)
-    for message, tokens in zip(reversed(history.messages), reversed(known), strict=True):
+    for message, counted in zip(reversed(history.messages), reversed(known), strict=True):
         index -= 1
         role = message.role
         if role != "user":
@@ -275,7 +277,10 @@ def _plainly(
         elif cut is not None and turns >= most:
             return _from(history, cut, "window", index)
         newer = role
-        spent += cost(message) if tokens is None else tokens
+        tokens = counted
+        if tokens is None:
+            tokens = known[index] = cost(message)
+        spent += tokens
         if spent > left:
             if cut is None:
                 return _trimmed(history, left, cost)

@@ -51,7 +51,7 @@ def context(plan: SessionPlan, wanted: Wanted) -> Flow[Made]:
         CounterError: the counter failed.
     """
     limits = Limits.checked(wanted.window_turns, wanted.max_tokens, wanted.reserve)
-    costs = Costs(wanted.counter)
+    costs = Costs(wanted.counter, plan.keys.log)
     system = system_message(wanted.system)
     policy = None if wanted.summarizer is None else RollingSummary.of(wanted.summarizer)
     reading = _Reading(limits, costs, system, policy)

@@ -30,12 +30,12 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from hashlib import blake2b
 from types import CoroutineType
 from typing import TypeAlias
 
 import msgspec
 
+from redialog._counted import Counted
 from redialog._estimate import estimate
 from redialog._json import whole_text
 from redialog._recent import Recent
@@ -54,13 +54,8 @@ BLOCK_TOKENS = 1000
 _MESSAGE_TOKENS = 4
 # Nothing has so many.
 _MOST = 1 << 53
-# Counts are remembered for so many counters, and so many messages of each; up to twice of both.
+# Counts are remembered for so many counters, up to twice as many.
 _COUNTERS = 16
-_MESSAGES = 16_384
-# By their elements, up to that length, and else by digests of those. All of one counter take so
-# many bytes; again up to twice of that.
-_SHORT = 1024
-_BYTES = 8 << 20
 
 
 class TokenCounter:
@@ -123,17 +118,19 @@ class Costs:
 
     Args:
         counter: counts the tokens of a text; None for the estimate.
+        log: where all messages were read that `known` is asked for; None where that differs.
 
     Raises:
         ConfigurationError: it cannot be called.
     """
 
-    def __init__(self, counter: Counter | None = None) -> None:
+    def __init__(self, counter: Counter | None = None, log: bytes | None = None) -> None:
+        self._log = log
         self._counter: Counter = estimate if counter is None else _callable(counter)
         self._block_tokens = BLOCK_TOKENS
         if isinstance(counter, TokenCounter):
             self._block_tokens = counter.block_tokens
-        self._known = _known_counts(self._counter, self._block_tokens)
+        self._counted = _known_counts(self._counter, self._block_tokens)
 
     def text(self, text: str) -> int:
         """The tokens of a text.
@@ -163,29 +160,29 @@ class Costs:
         Raises:
             CounterError: the counter raised an error, or returned something else than a number.
         """
-        key = message._raw
-        if key is None or self._known is None:
+        element = message._raw
+        if element is None or self._counted is None:
             return self._count(message)
-        known, long = self._known
-        if len(key) > _SHORT:
-            # One of cryptography, as elements can come from anybody. It takes 0.7 µs, and to look
-            # for a usual element itself 0.15.
-            key, known = blake2b(key, digest_size=16).digest(), long
-        cost = known.get(key)
+        cost = self._counted.get(element)
         if cost is None:
             cost = self._count(message)
-            known.put(key, cost)
+            self._counted.put(element, cost)
         return cost
 
     def known(self, messages: Sequence[Message]) -> list[int | None]:
-        """What is remembered of the tokens of messages: for many of them at once, 0.2 µs each.
+        """What is remembered of the tokens of messages that were read together.
+
+        Args:
+            messages: oldest first.
 
         Returns:
-            Of each its tokens, or None where `of` may have to count them.
+            Of each its tokens, or None where `of` must be asked; who does puts them there, for the
+            next time.
         """
-        if self._known is None:
+        elements = [message._raw for message in messages if message._raw is not None]
+        if self._log is None or self._counted is None or len(elements) != len(messages):
             return [None] * len(messages)
-        return list(map(self._known[0].new.get, [message._raw or b"" for message in messages]))
+        return self._counted.row(self._log, elements)
 
     def _count(self, message: Message) -> int:
         cost = _MESSAGE_TOKENS + self.text(message.text) + self.text(message.name or "")
@@ -246,17 +243,16 @@ def _callable(counter: Counter) -> Counter:
     return counter
 
 
-_Known: TypeAlias = tuple[Recent[bytes, int], Recent[bytes, int]]  # by element, and by digest
-_counters: Recent[tuple[Counter, int], _Known] = Recent(_COUNTERS)
+_counters: Recent[tuple[Counter, int], Counted] = Recent(_COUNTERS)
 
 
-def _known_counts(counter: Counter, block_tokens: int) -> _Known | None:
+def _known_counts(counter: Counter, block_tokens: int) -> Counted | None:
     """The counts of messages that were made by an equal counter."""
     key = (counter, block_tokens)
     try:
         known = _counters.get(key)
         if known is None:
-            known = Recent(_MESSAGES, _BYTES), Recent(_MESSAGES)
+            known = Counted()
             _counters.put(key, known)
     except Exception:
         return None

@@ -15,7 +15,7 @@ LAYERS: list[tuple[str, ...]] = [
     # domain: pure values
     ("errors", "_version", "_weights", "diagnosis"),
     ("_json", "_places", "_recent", "elements", "keys", "_ids", "_estimate"),
-    ("toolcalls",),
+    ("toolcalls", "_counted"),
     ("_checks", "_calls"),
     ("messages",),
     ("codec", "turns", "settings", "groups", "summary", "tokens"),
