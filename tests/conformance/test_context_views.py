@@ -34,28 +34,32 @@ def raw(server: Server) -> Iterator[Any]:
 
 
 class Trips:
-    """Counts the round trips of a session's transport."""
+    """Counts the round trips of a session's transport, and the oldest messages that come along."""
 
     def __init__(self, chat: Session) -> None:
         self._inner = chat._transport
         self.address, self.patience = self._inner.address, self._inner.patience
-        self.number = 0
+        self.number = self.sent = 0
 
     def execute(self, batch: Batch, within: float | None = None) -> Replies:
         self.number += 1
-        return self._inner.execute(batch, within)
+        replies = self._inner.execute(batch, within)
+        if self.number == 1:
+            self.sent = len(replies[0][2])
+        return replies
 
     def close(self) -> None:
         """It is another's."""
 
 
-def leading(chat: Session) -> tuple[list[str], int]:
-    """The system messages at the beginning that a short look finds, and its round trips."""
+def leading(chat: Session) -> tuple[list[str], int, int]:
+    """The system messages at the beginning that a short look finds, its round trips, and how many
+    of the oldest come with the first."""
     chat.count()  # connects
     chat.context(window_turns=1)  # teaches the script
     trips = Trips(chat)
     look = drive.run(context_ops.seen(chat._plan.keys, 4, lambda look: look), trips)
-    return [message.text for message in look.view.leading], trips.number
+    return [message.text for message in look.view.leading], trips.number, trips.sent
 
 
 def stored(text: str, **fields: Any) -> bytes:
@@ -82,7 +86,7 @@ def test_system_messages_at_the_beginning_are_sent_with_it(
     others = [stored(f"m{index}", type="human") for index in range(LONG)]
     texts = [f"s{index}" for index in range(number)]
     raw.rpush(chat._plan.keys.log, *others, *[SYSTEMS[kind](text) for text in reversed(texts)])
-    assert leading(chat) == (texts, 1 if number < 4 else 2)
+    assert leading(chat) == (texts, 1 if number < 4 else 2, min(number + 1, 4))
 
 
 def test_one_that_cannot_be_told_by_its_bytes_is_found(memory: ChatMemory, raw: Any) -> None:
@@ -91,15 +95,14 @@ def test_one_that_cannot_be_told_by_its_bytes_is_found(memory: ChatMemory, raw: 
     others = [stored(f"m{index}", type="human") for index in range(LONG)]
     odd = [SYSTEMS["ours"](text).replace(b"system", b"\\u0073ystem") for text in ("b", "a")]
     raw.rpush(chat._plan.keys.log, *others, *odd)
-    texts, _ = leading(chat)
-    assert texts == ["a", "b"]
+    assert leading(chat)[0] == ["a", "b"]
 
 
 def test_no_more_than_so_many_are_looked_for(memory: ChatMemory, raw: Any) -> None:
     """Also where all is by the system."""
     chat = memory.session("all")
     raw.rpush(chat._plan.keys.log, *[SYSTEMS["ours"](str(number)) for number in range(LONG, 0, -1)])
-    assert leading(chat) == ([str(number) for number in range(1, MAX_LEADING + 1)], 2)
+    assert leading(chat) == ([str(number) for number in range(1, MAX_LEADING + 1)], 2, 4)
 
 
 @pytest.mark.parametrize("fields", [{}, {"summaries": "one"}, {"failed": "1:2:3:timeout"}])

@@ -191,6 +191,14 @@ def test_what_is_kept_does_not_grow_with_the_message() -> None:
     assert not costs._counted._short.new
 
 
+def test_a_long_message_is_counted_once() -> None:
+    """As any other."""
+    counter = Counted()
+    for _ in range(2):
+        assert Costs(counter).of(stored("x" * 5000)) == 5004
+    assert len(counter.asked) == 1
+
+
 def test_messages_that_differ_in_one_byte_are_two() -> None:
     """Whatever they have in common."""
     costs = Costs(Counted())

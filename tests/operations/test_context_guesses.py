@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from redialog import Message, RollingSummary, ToolCall, codec
+from redialog import Message, RollingSummary, ToolCall, _counted, codec
 from redialog.compaction import Made, Wanted, context
 from redialog.context import Context
 from redialog.plan import SessionPlan
-from redialog.settings import Settings, settings
+from redialog.settings import UNSET, Settings, settings
 from tests.operations.folding import Session
 from tests.operations.tools import answered, bounds
 
@@ -50,7 +50,12 @@ class Chat:
     def context(self, max_tokens: int | None = 4000, **how: Any) -> tuple[list[int], Context]:
         """How many messages each round trip asked for, and the context."""
         wanted = Wanted(
-            how.get("window_turns"), max_tokens, 0, None, how.get("summarizer"), one_each
+            how.get("window_turns"),
+            max_tokens,
+            0,
+            None,
+            how.get("summarizer"),
+            how.get("counter", one_each),
         )
         flow = context(SessionPlan(self.memory, "chat", "ada"), wanted)
         batches, result = answered(next(flow), self.session)  # type: ignore[arg-type]
@@ -114,6 +119,16 @@ def test_calls_and_results_are_guessed_as_well(tokens: int) -> None:
     assert len(second) <= len(first)
 
 
+def test_a_call_before_what_was_looked_at_is_guessed_as_well() -> None:
+    """Where the user spoke before its result came."""
+    call = Message.assistant("1", tool_calls=[ToolCall("f", {}, "c")])
+    between = [*[Message.assistant("1 a")] * 9, Message.assistant("4000 a")]
+    after = [Message.user("10 q"), Message.tool("10 r", tool_call_id="c"), *turns(1, 10)]
+    chat = Chat(log(*turns(100, 1000), call, *between, *after))
+    assert [len(chat.context()[0]) for _ in range(3)] == [1, 1, 1]
+    assert chat.context()[0] == [15 + 2]
+
+
 def test_where_a_result_waits_for_its_call_the_guess_stays() -> None:
     """How far back is looked for it is not what the limit says."""
     orphan = Message.tool("10 r", tool_call_id="gone")
@@ -130,7 +145,9 @@ def test_a_session_that_fits_whole_is_read_as_before() -> None:
     # As much as there is, where that is more.
     chat.session.elements += log(*turns(15, 10))
     assert len(chat.context()[0]) == 2
-    assert [len(chat.context()[0]) for _ in range(2)] == [1, 1]
+    for _ in range(5):
+        assert len(chat.context()[0]) == 1
+        chat.session.elements += log(*turns(1, 10))
 
 
 def test_turns_are_guessed_as_well() -> None:
@@ -151,6 +168,7 @@ def test_other_limits_are_other_guesses() -> None:
     assert [chat.context(8000)[0] for _ in range(2)] == [[100], [11]]
     assert chat.context()[0] == [7]
     assert Chat(elements, chat.memory).context()[0] == [7]
+    assert Chat(elements, chat.memory.of_session(60, UNSET, UNSET)).context()[0] == [7]
     assert Chat(elements).context()[0] == [DEFAULT]
 
 
@@ -160,3 +178,28 @@ def test_where_messages_may_have_to_be_folded_nothing_is_guessed_from_before() -
     chat = Chat(log(*turns(10, 1000)))
     found = [chat.context(summarizer=policy)[0] for _ in range(2)]
     assert found == [[100]] * 2
+    chat.context()
+    assert chat.context(summarizer=policy)[0] == [100]
+
+
+def test_what_was_counted_for_a_context_is_known_for_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where nothing is found by its element any more."""
+    monkeypatch.setattr(_counted, "_MOST", 1)
+    asked: list[str] = []
+
+    def counter(text: str) -> int:
+        asked.append(text)
+        return 96
+
+    chat = Chat(
+        log(*[made(f"m{n}") for n in range(50) for made in (Message.user, Message.assistant)])
+    )
+    assert len(chat.context(counter=counter)[1].messages) == 40
+    for _ in range(3):
+        asked.clear()
+        chat.session.elements += log(Message.user("new"), Message.assistant("new"))
+        assert len(chat.context(counter=counter)[1].messages) == 40
+        # The new ones, up to twice, and the one that does not fit any more.
+        assert len(asked) <= 5
