@@ -57,7 +57,7 @@ class Chat:
             how.get("summarizer"),
             how.get("counter", one_each),
         )
-        flow = context(SessionPlan(self.memory, "chat", "ada"), wanted)
+        flow = context(SessionPlan(self.memory, "chat", "ada"), wanted, None)
         batches, result = answered(next(flow), self.session)  # type: ignore[arg-type]
         made: Made | None = None
         try:
