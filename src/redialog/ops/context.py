@@ -10,9 +10,9 @@ from typing import TypeVar
 import msgspec
 from msgspec import structs
 
-from redialog import codec, replies, summary
+from redialog import codec, replies, scripts, summary
 from redialog.context import View
-from redialog.effect import Batch, Op
+from redialog.effect import Batch, CommandError, Op
 from redialog.keys import SessionKeys
 from redialog.messages import Message
 from redialog.ops import read
@@ -85,9 +85,12 @@ def _look(keys: SessionKeys, size: int) -> Op[Look | None]:
     the length.
     """
     log = keys.log
-    asked = Call("view", [log, keys.meta], [size, _FEW_LEADING, _LEADING_BYTES])
-    newest, length = (b"LRANGE", log, 0, size - 1), (b"LLEN", log)
-    reply, elements, after = yield from call(asked, newest, length, writes=False)
+    script, args = scripts.get("view"), (2, log, keys.meta, size, _FEW_LEADING, _LEADING_BYTES)
+    beside = ((b"LRANGE", log, 0, size - 1), (b"LLEN", log))
+    # As `call` does, in 0.5 µs of the client's instead of 1.6.
+    reply, elements, after = yield Batch(((b"EVALSHA", script.sha, *args), *beside))
+    if isinstance(reply, CommandError) and reply.code == "NOSCRIPT":
+        reply, elements, after = yield Batch(((b"EVAL", script.body, *args), *beside))
     total, mark, oldest, found, failed, now, shift, ids = replies.checked(reply, log)
     page, total = replies.texts(replies.checked(elements, log)), replies.integer(total)
     same = replies.integer(replies.checked(after, log)) == total
@@ -96,6 +99,11 @@ def _look(keys: SessionKeys, size: int) -> Op[Look | None]:
     messages = read.decoded(log, page, total)
     if len(messages) == total:
         leading = _leading(messages)
+    elif (
+        len(oldest) == 1
+        and codec.decode(replies.text(oldest[0]), key="", position=-1).role != "system"
+    ):
+        leading = []
     else:
         leading = yield from _oldest(keys, total, replies.texts(oldest))
     known = None
