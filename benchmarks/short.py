@@ -56,7 +56,7 @@ MOST: dict[str, float] = {
     "growth: redialog: append": 2.2,
     "growth: redialog asyncio: append": 2.2,
     "one process: redialog asyncio: p99": 2.5,
-    "context: beside its window": 5.0,
+    "context: beside its window": 3.0,
     "context: growth, tokens": 2.2,
     "adapter: window at 100": 0.8,
     "adapter: everything at 1000": 0.6,

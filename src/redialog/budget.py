@@ -31,6 +31,7 @@ from redialog.errors import ConfigurationError
 from redialog.groups import OUT, WAITING, boundaries, turn_starts, units
 from redialog.messages import Message
 from redialog.summary import Summary, SummaryFailure
+from redialog.tokens import Costs
 
 Limit: TypeAlias = Literal["window", "budget"]
 """What closed a history: the tighter of the limits."""
@@ -135,11 +136,13 @@ class Choice(msgspec.Struct, frozen=True):
         start: messages from that index on are left out for what they are, those before it because
             of the limit.
         closed_by: that limit; None where all of the history was looked at, and fits.
+        looked: the index of the oldest message that was looked at to know that.
     """
 
     kept: Sequence[int]
     start: int
     closed_by: Limit | None
+    looked: int = 0
 
 
 class Fitted(msgspec.Struct, frozen=True):
@@ -161,6 +164,23 @@ class Fitted(msgspec.Struct, frozen=True):
     history: History
     choice: Choice
 
+    @property
+    def needed(self) -> int | None:
+        """How many of the newest messages had to be read for this; None where that is not known.
+
+        It is not where no limit was reached, and where the fate of a message can depend on how far
+        back was looked for a call.
+        """
+        belongs, looked = self.history.belongs, self.choice.looked
+        if self.choice.closed_by is None:
+            return None
+        if not isinstance(belongs, range):
+            if min(belongs, default=0) < 0:
+                return None
+            # With the call of a result.
+            looked = min(belongs[looked:], default=looked)
+        return len(belongs) - looked
+
 
 def always(history: History) -> list[int] | None:
     """The indexes of what every budget must hold: the newest user message and the newest unit.
@@ -168,20 +188,21 @@ def always(history: History) -> list[int] | None:
     Returns:
         None where more of the history must be read to know.
     """
-    belongs = history.belongs
-    user = _newest_user(history.messages)
-    newest = next((index for index in reversed(range(len(belongs))) if belongs[index] != OUT), None)
-    if newest is None:
+    belongs, user = history.belongs, _newest_user(history.messages)
+    newest = len(belongs) - 1
+    while newest >= 0 and belongs[newest] == OUT:
+        newest -= 1
+    if newest < 0:
         return [] if history.begins else None
     unit = belongs[newest]
     if unit == WAITING or (user is None and not history.begins):
         return None
-    kept = {index for index in range(unit, newest + 1) if belongs[index] == unit}
-    return sorted(kept if user is None else {*kept, user})
+    kept = [index for index in range(unit, newest + 1) if belongs[index] == unit]
+    return kept if user is None or user in kept else sorted([user, *kept])
 
 
 def choose(
-    history: History, window_turns: int | None, room: int | None, cost: CostOf
+    history: History, window_turns: int | None, room: int | None, costs: Costs
 ) -> Choice | None:
     """What a model sees of a history, as the module's docstring says.
 
@@ -189,7 +210,7 @@ def choose(
         history: as far as it was read.
         window_turns: how many turns are allowed, at least 1; None for any number.
         room: how many tokens, at least those of `always`; None for any number.
-        cost: tokens of a message; asked only of what is looked at, and not without ``room``.
+        costs: tokens of messages; counted only of what is looked at, and not without ``room``.
 
     Returns:
         None where more of the history must be read to know.
@@ -198,7 +219,17 @@ def choose(
         return _from(history, 0, None) if history.begins else None
     most: float = inf if window_turns is None else window_turns
     left: float = inf if room is None else room
-    of = _nothing if room is None else cost
+    of = _nothing if room is None else costs.of
+    if not isinstance(history.belongs, range):
+        return _grouped(history, most, left, of)
+    known: list[int | None] = [0] * len(history.belongs)
+    if room is not None:
+        known = costs.known(history.messages)
+    return _plainly(history, most, left, of, known)
+
+
+def _grouped(history: History, most: float, left: float, cost: CostOf) -> Choice | None:
+    """The choice from a history with groups, or with messages that are in no unit."""
     belongs, free = history.belongs, history.boundaries()
     cut: int | None = None
     window: int | None = None  # the cut with which the window is full
@@ -208,13 +239,15 @@ def choose(
         message = history.messages[index]
         if window is not None and message.role == "user":
             # Which limit was met first must not depend on how much was read.
-            return _from(history, window, "budget" if spent + out > left else "window")
+            return _from(history, window, "budget" if spent + out > left else "window", index)
         if belongs[index] >= 0:
-            spent += of(message)
+            spent += cost(message)
             if spent > left:
-                return _trimmed(history, left, of) if cut is None else _from(history, cut, "budget")
+                if cut is None:
+                    return _trimmed(history, left, cost)
+                return _from(history, cut, "budget", index)
         elif window is not None:
-            out += of(message)
+            out += cost(message)
         if index in free:
             if free[index] is None:
                 return None
@@ -224,13 +257,44 @@ def choose(
     return _from(history, 0, None) if history.begins else None
 
 
-def _from(history: History, start: int, limit: Limit | None) -> Choice:
+def _plainly(
+    history: History, most: float, left: float, cost: CostOf, known: list[int | None]
+) -> Choice | None:
+    """The same from one where each message is a unit by itself, in half the time.
+
+    It can be cut at each turn, so where turns start is seen on the way.
+    """
+    cut: int | None = None
+    turns = spent = 0
+    newer = ""  # the role of the message after
+    index = len(history.messages)
+    for message, counted in zip(reversed(history.messages), reversed(known), strict=True):
+        index -= 1
+        role = message.role
+        if role != "user":
+            if newer == "user":
+                cut, turns = index + 1, turns + 1
+        elif cut is not None and turns >= most:
+            return _from(history, cut, "window", index)
+        newer = role
+        tokens = counted
+        if tokens is None:
+            tokens = known[index] = cost(message)
+        spent += tokens
+        if spent > left:
+            if cut is None:
+                return _trimmed(history, left, cost)
+            return _from(history, cut, "budget", index)
+    return _from(history, 0, None) if history.begins else None
+
+
+def _from(history: History, start: int, limit: Limit | None, looked: int = 0) -> Choice:
     """All from an index on that is in a unit."""
     belongs = history.belongs
     if isinstance(belongs, range):
-        return Choice(belongs[start:], start, limit)
+        return Choice(belongs[start:], start, limit, looked)
     kept = [index for index in range(start, len(belongs)) if belongs[index] >= 0]
-    return Choice(kept, start, limit)
+    return Choice(kept, start, limit, looked)
 
 
 def _nothing(_: Message) -> int:
@@ -257,9 +321,9 @@ def _trimmed(history: History, room: float, cost: CostOf) -> Choice | None:
             continue
         spent += sum(cost(messages[member]) for member in members[unit])
         if spent > room:
-            return Choice(sorted(kept), index + 1, "budget")
+            return Choice(sorted(kept), index + 1, "budget", start)
         kept.update(members[unit])
-    return Choice(sorted(kept), start, "budget")
+    return Choice(sorted(kept), start, "budget", start)
 
 
 def _newest_user(messages: Sequence[Message]) -> int | None:

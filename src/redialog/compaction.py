@@ -56,7 +56,7 @@ def context(plan: SessionPlan, wanted: Wanted, first: Op[Any] | None) -> Flow[Ma
         CounterError: the counter failed.
     """
     limits = Limits.checked(wanted.window_turns, wanted.max_tokens, wanted.reserve)
-    costs = Costs(wanted.counter)
+    costs = Costs(wanted.counter, plan.keys.log)
     system = system_message(wanted.system)
     policy = None if wanted.summarizer is None else RollingSummary.of(wanted.summarizer)
     reading = _Reading(limits, costs, system, policy)
@@ -110,7 +110,16 @@ class _Reading(NamedTuple):
 
     def op(self, plan: SessionPlan) -> Op[tuple[Context, RollingSummary | None]]:
         """The read behind a context, and by which policy messages should be folded."""
-        return context_ops.seen(plan.keys, self._guess(), self._wanted)
+        guess, looks, known = self._guess(), plan.settings.looks, None
+        key = (plan.keys.log, self.limits)
+        if self.policy is None:
+            known = looks.get(key)
+        found = yield from context_ops.seen(
+            plan.keys, known or guess, self._wanted, known=known is not None
+        )
+        if self.policy is None:
+            looks.put(key, found[0].next_look(guess))
+        return found
 
     def _wanted(self, look: Look) -> tuple[Context, RollingSummary | None] | None:
         made = fit(look.view, self.limits, self.costs, self.system)

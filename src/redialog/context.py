@@ -77,6 +77,17 @@ class Context:
         """
         return 0 if self._fitted.choice.closed_by is None else self.tokens.history
 
+    def next_look(self, guess: int) -> int:
+        """How many messages the next such context of the session will probably take.
+
+        Args:
+            guess: how many where nothing is known of it.
+        """
+        needed, read = self._fitted.needed, len(self._fitted.view.newest)
+        if needed is not None:
+            return _with_margin(needed)
+        return max(guess, read if self._fitted.choice.closed_by else _with_margin(read))
+
     def __repr__(self) -> str:
         shown = [f"messages={len(self.messages)}", f"stored={self._fitted.view.total}"]
         limits = self._fitted.limits
@@ -122,7 +133,7 @@ def fit(view: View, limits: Limits, costs: Costs, system: Message | None = None)
         if room is not None:
             _left(room, sum(map(costs.of, head)))
         history = History(messages, range(len(messages)), begins)
-        chosen = Choice((), len(messages), "window")
+        chosen = Choice((), len(messages), "window", len(messages))
         return Context(Fitted(view, limits, system, None, history, chosen), costs)
     history = History.of(messages, begins=begins)
     summary = None if view.summary is None else as_message(view.summary)
@@ -130,17 +141,25 @@ def fit(view: View, limits: Limits, costs: Costs, system: Message | None = None)
         kept = always(history)
         if kept is None:
             return None
-        fixed, least = sum(map(costs.of, head)), sum(costs.of(messages[index]) for index in kept)
+        fixed, least = (
+            sum(map(costs.of, head)),
+            sum(map(costs.of, [messages[index] for index in kept])),
+        )
         spare = _left(room, fixed + least)
         if summary is not None and (tokens := costs.of(summary)) <= spare:
             fixed += tokens
         else:
             summary = None
         room -= fixed
-    choice = choose(history, limits.window_turns, room, costs.of)
+    choice = choose(history, limits.window_turns, room, costs)
     if choice is None:
         return None
     return Context(Fitted(view, limits, system, summary, history, choice), costs)
+
+
+def _with_margin(messages: int) -> int:
+    """So many and at least a turn: what comes next can be shorter."""
+    return messages + messages // 16 + 2
 
 
 def _left(room: int, needed: int) -> int:

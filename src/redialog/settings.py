@@ -9,11 +9,15 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from redialog._recent import Recent
 from redialog.errors import ConfigurationError, InvalidTTL
 from redialog.keys import Layout, OwnLayout, SharedLayout
 
 MAX_MESSAGE_BYTES = 8 << 20
 """The default limit of one stored message. A request of Upstash's ordinary plans holds 10 MB."""
+
+# So many sessions, up to twice as many.
+_LOOKS = 4096
 
 # Some 4,000 years: Redis adds the TTL to its clock in 64 bits, and refuses what overflows.
 _MAX_TTL_MS = 1 << 47
@@ -48,6 +52,8 @@ class Settings(msgspec.Struct, frozen=True):
     Attributes:
         ids: whether a message that has no id gets one; else it is stored without, as LangChain
             does, and what it was given is what it comes back as.
+        looks: how many messages the next context of a session will probably take, by the key of its
+            log and the limits, from what the one before took.
     """
 
     layout: Layout
@@ -56,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True):
     max_messages: int | None
     max_message_bytes: int
     ids: bool = True
+    looks: Recent[tuple[object, ...], int] = msgspec.field(default_factory=lambda: Recent(_LOOKS))
 
     def of_session(
         self, ttl: TTL | Unset, ttl_mode: TTLMode | Unset, max_messages: int | Unset | None
@@ -74,6 +81,7 @@ class Settings(msgspec.Struct, frozen=True):
             self.max_messages if isinstance(max_messages, Unset) else _cap(max_messages),
             self.max_message_bytes,
             self.ids,
+            self.looks,
         )
 
 

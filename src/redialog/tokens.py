@@ -28,16 +28,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from hashlib import blake2b
 from types import CoroutineType
-from typing import Generic, TypeAlias, TypeVar
+from typing import TypeAlias
 
 import msgspec
 
+from redialog._counted import Counted
 from redialog._estimate import estimate
 from redialog._json import whole_text
+from redialog._recent import Recent
 from redialog.errors import ConfigurationError, CounterError, MissingExtra
 from redialog.messages import Message
 
@@ -53,9 +54,8 @@ BLOCK_TOKENS = 1000
 _MESSAGE_TOKENS = 4
 # Nothing has so many.
 _MOST = 1 << 53
-# Counts are remembered for so many counters, and so many messages of each; up to twice of both.
+# Counts are remembered for so many counters, up to twice as many.
 _COUNTERS = 16
-_MESSAGES = 16_384
 
 
 class TokenCounter:
@@ -118,17 +118,19 @@ class Costs:
 
     Args:
         counter: counts the tokens of a text; None for the estimate.
+        log: where all messages were read that `known` is asked for; None where that differs.
 
     Raises:
         ConfigurationError: it cannot be called.
     """
 
-    def __init__(self, counter: Counter | None = None) -> None:
+    def __init__(self, counter: Counter | None = None, log: bytes | None = None) -> None:
+        self._log = log
         self._counter: Counter = estimate if counter is None else _callable(counter)
         self._block_tokens = BLOCK_TOKENS
         if isinstance(counter, TokenCounter):
             self._block_tokens = counter.block_tokens
-        self._known = _known_counts(self._counter, self._block_tokens)
+        self._counted = _known_counts(self._counter, self._block_tokens)
 
     def text(self, text: str) -> int:
         """The tokens of a text.
@@ -159,15 +161,28 @@ class Costs:
             CounterError: the counter raised an error, or returned something else than a number.
         """
         element = message._raw
-        if element is None or self._known is None:
+        if element is None or self._counted is None:
             return self._count(message)
-        # A digest, as elements can be long; one of cryptography, as they can come from anybody.
-        key = blake2b(element, digest_size=16).digest()
-        cost = self._known.get(key)
+        cost = self._counted.get(element)
         if cost is None:
             cost = self._count(message)
-            self._known.put(key, cost)
+            self._counted.put(element, cost)
         return cost
+
+    def known(self, messages: Sequence[Message]) -> list[int | None]:
+        """What is remembered of the tokens of messages that were read together.
+
+        Args:
+            messages: oldest first.
+
+        Returns:
+            Of each its tokens, or None where `of` must be asked; who does puts them there, for the
+            next time.
+        """
+        elements = [message._raw for message in messages if message._raw is not None]
+        if self._log is None or self._counted is None or len(elements) != len(messages):
+            return [None] * len(messages)
+        return self._counted.row(self._log, elements)
 
     def _count(self, message: Message) -> int:
         cost = _MESSAGE_TOKENS + self.text(message.text) + self.text(message.name or "")
@@ -228,45 +243,16 @@ def _callable(counter: Counter) -> Counter:
     return counter
 
 
-Key = TypeVar("Key", bound=Hashable)
-Value = TypeVar("Value")
+_counters: Recent[tuple[Counter, int], Counted] = Recent(_COUNTERS)
 
 
-class _Recent(Generic[Key, Value]):
-    """What was used last: more than ``most`` values, and never more than twice as many.
-
-    Without a lock: a race of two threads costs no more than a value that is forgotten early.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._new: dict[Key, Value] = {}
-        self._old: dict[Key, Value] = {}
-
-    def get(self, key: Key) -> Value | None:
-        found = self._new.get(key)
-        if found is None:
-            found = self._old.get(key)
-            if found is not None:
-                self.put(key, found)
-        return found
-
-    def put(self, key: Key, value: Value) -> None:
-        if len(self._new) >= self._most:
-            self._old, self._new = self._new, {}
-        self._new[key] = value
-
-
-_counters: _Recent[tuple[Counter, int], _Recent[bytes, int]] = _Recent(_COUNTERS)
-
-
-def _known_counts(counter: Counter, block_tokens: int) -> _Recent[bytes, int] | None:
+def _known_counts(counter: Counter, block_tokens: int) -> Counted | None:
     """The counts of messages that were made by an equal counter."""
     key = (counter, block_tokens)
     try:
         known = _counters.get(key)
         if known is None:
-            known = _Recent(_MESSAGES)
+            known = Counted()
             _counters.put(key, known)
     except Exception:
         return None

@@ -14,8 +14,8 @@ from tests.architecture.tools import MODULES, imported_modules, imports, parsed
 LAYERS: list[tuple[str, ...]] = [
     # domain: pure values
     ("errors", "_version", "_weights", "diagnosis"),
-    ("_json", "_places", "elements", "keys", "_ids", "_estimate"),
-    ("toolcalls",),
+    ("_json", "_places", "_recent", "elements", "keys", "_ids", "_estimate"),
+    ("toolcalls", "_counted"),
     ("_checks", "_calls"),
     ("messages",),
     ("codec", "turns", "settings", "groups", "summary", "tokens"),

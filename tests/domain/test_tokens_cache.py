@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from redialog import CounterError, Message, tokens
+from redialog import CounterError, Message, _counted, tokens
 from redialog.tokens import Costs, TokenCounter
 from tests.domain.tools import read, write
 
@@ -165,16 +165,16 @@ def test_a_counter_in_use_outlives_those_that_are_not() -> None:
 
 def test_counts_are_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """The newest are, and those that are used."""
-    monkeypatch.setattr(tokens, "_MESSAGES", 10)
+    monkeypatch.setattr(_counted, "_MOST", 10)
     counter = Counted()
     costs = Costs(counter)
-    known = costs._known
-    assert known is not None
+    assert costs._counted is not None
+    known = costs._counted._short
     often = stored("often used")
     for number in range(200):
         costs.of(stored(f"message {number}"))
         costs.of(often)
-        assert len(known._new) + len(known._old) <= 20
+        assert len(known.new) + len(known._old) <= 20
     assert counter.asked.count("often used") == 1
     costs.of(stored("message 199"))
     assert counter.asked.count("message 199") == 1
@@ -186,9 +186,17 @@ def test_what_is_kept_does_not_grow_with_the_message() -> None:
     """A digest stands for it: a megabyte that anybody can send is not held."""
     costs = Costs(Counted())
     costs.of(stored("x" * 1_000_000))
-    known = costs._known
-    assert known is not None
-    assert [len(key) for key in known._new] == [16]
+    assert costs._counted is not None
+    assert [len(key) for key in costs._counted._long.new] == [16]
+    assert not costs._counted._short.new
+
+
+def test_a_long_message_is_counted_once() -> None:
+    """As any other."""
+    counter = Counted()
+    for _ in range(2):
+        assert Costs(counter).of(stored("x" * 5000)) == 5004
+    assert len(counter.asked) == 1
 
 
 def test_messages_that_differ_in_one_byte_are_two() -> None:
@@ -217,7 +225,7 @@ def test_an_error_is_not_remembered() -> None:
 
 def test_threads_share_what_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """No lock is held while a counter counts, and each gets the right number."""
-    monkeypatch.setattr(tokens, "_MESSAGES", 8)
+    monkeypatch.setattr(_counted, "_MOST", 8)
     counter = Counted()
     messages = [stored("x" * number) for number in range(40)]
     expected = [number + 4 for number in range(40)]

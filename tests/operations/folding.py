@@ -120,9 +120,9 @@ class Session:
         oldest: list[bytes] = []
         while len(self.elements) > max(wanted, len(oldest)) and len(oldest) < most and size > 0:
             oldest.append(self.elements[len(oldest)])
-            size -= len(oldest[-1])
+            size = size - len(oldest[-1]) if b"system" in oldest[-1] else 0
         head = [len(self.elements), mark(self.elements), oldest, self._known, self._failed]
-        return [*head, b"%d" % NOW, self._shift, self._listed]
+        return [*head, b"%d" % NOW if self._failed else b"0", self._shift, self._listed]
 
 
 def only(batch: Batch) -> tuple[str, tuple[Any, ...], tuple[Any, ...]]:

@@ -10,9 +10,9 @@ from typing import TypeVar
 import msgspec
 from msgspec import structs
 
-from redialog import codec, replies, summary
+from redialog import codec, replies, scripts, summary
 from redialog.context import View
-from redialog.effect import Batch, Op
+from redialog.effect import Batch, CommandError, Op
 from redialog.keys import SessionKeys
 from redialog.messages import Message
 from redialog.ops import read
@@ -27,8 +27,6 @@ _FEW_LEADING, _LEADING_BYTES = 4, 64 << 10
 """So many of the oldest messages, of that size, travel with each context; more of them only where
 these are all leading."""
 
-_MOST_AT_ONCE = read.PAGE_ELEMENTS
-
 
 class Look(msgspec.Struct):
     """A session as it was seen in one moment.
@@ -37,7 +35,7 @@ class Look(msgspec.Struct):
         view: what a context is made from.
         base: id of the summary that stands, or empty.
         shift: how many messages were removed from beneath; see ``scripts/include/folds.lua``.
-        now: the server's time, ms.
+        now: the server's time, ms, where a fold has failed; else 0.
         ids: of all summaries, as the companions list them; they can be stale.
     """
 
@@ -50,7 +48,9 @@ class Look(msgspec.Struct):
     _top: bytes
 
 
-def seen(keys: SessionKeys, guess: int, wanted: Callable[[Look], T | None]) -> Op[T]:
+def seen(
+    keys: SessionKeys, guess: int, wanted: Callable[[Look], T | None], *, known: bool = False
+) -> Op[T]:
     """Reads a session from its newest end until that is enough.
 
     Args:
@@ -58,6 +58,8 @@ def seen(keys: SessionKeys, guess: int, wanted: Callable[[Look], T | None]) -> O
         guess: how many messages will probably do.
         wanted: what is made of it; None where more must be read. It must not be None where all
             was read.
+        known: whether so many did the last time; where they are more than a first page has, the
+            rest of them comes next, and not more.
 
     Raises:
         Conflict: the session was cleared or cut again and again while it was read.
@@ -70,7 +72,7 @@ def seen(keys: SessionKeys, guess: int, wanted: Callable[[Look], T | None]) -> O
             made = wanted(look)
             if made is not None:
                 return made
-            look = yield from _further(keys.log, look)
+            look = yield from _further(keys.log, look, guess if known else 0)
     raise read.changed(keys.log)
 
 
@@ -83,9 +85,12 @@ def _look(keys: SessionKeys, size: int) -> Op[Look | None]:
     the length.
     """
     log = keys.log
-    asked = Call("view", [log, keys.meta], [size, _FEW_LEADING, _LEADING_BYTES])
-    newest, length = (b"LRANGE", log, 0, size - 1), (b"LLEN", log)
-    reply, elements, after = yield from call(asked, newest, length, writes=False)
+    script, args = scripts.get("view"), (2, log, keys.meta, size, _FEW_LEADING, _LEADING_BYTES)
+    beside = ((b"LRANGE", log, 0, size - 1), (b"LLEN", log))
+    # As `call` does, in 0.5 µs of the client's instead of 1.6.
+    reply, elements, after = yield Batch(((b"EVALSHA", script.sha, *args), *beside))
+    if isinstance(reply, CommandError) and reply.code == "NOSCRIPT":
+        reply, elements, after = yield Batch(((b"EVAL", script.body, *args), *beside))
     total, mark, oldest, found, failed, now, shift, ids = replies.checked(reply, log)
     page, total = replies.texts(replies.checked(elements, log)), replies.integer(total)
     same = replies.integer(replies.checked(after, log)) == total
@@ -94,6 +99,11 @@ def _look(keys: SessionKeys, size: int) -> Op[Look | None]:
     messages = read.decoded(log, page, total)
     if len(messages) == total:
         leading = _leading(messages)
+    elif (
+        len(oldest) == 1
+        and codec.decode(replies.text(oldest[0]), key="", position=-1).role != "system"
+    ):
+        leading = []
     else:
         leading = yield from _oldest(keys, total, replies.texts(oldest))
     known = None
@@ -102,7 +112,8 @@ def _look(keys: SessionKeys, size: int) -> Op[Look | None]:
         known = summary.read(
             replies.text(one), replies.integer(covers), replies.text(time), replies.text(text)
         )
-    view = View(total, leading, messages, known, summary.failure(replies.text(failed)))
+    failure = summary.failure(replies.text(failed)) if failed else None
+    view = View(total, leading, messages, known, failure)
     base = replies.text(found[0]) if found else b""
     top = page[0] if page else b""
     time, listed = replies.integer(replies.text(now)), replies.text(ids)
@@ -146,20 +157,22 @@ def _oldest(keys: SessionKeys, total: int, elements: list[bytes]) -> Op[list[Mes
     return found
 
 
-def _further(log: bytes, look: Look) -> Op[Look | None]:
+def _further(log: bytes, look: Look, guess: int) -> Op[Look | None]:
     """The same with older messages; None where what was read is no more.
 
-    At least as many as were read before: what is made of them looks at all of them each time.
+    As many as are guessed, or at least as many as were read before: what is made of them looks at
+    all of them each time.
     """
     view, page = look.view, look._page
     done = len(view.newest)
     if done >= view.total:
         return None
-    most = min(2 * done, view.total)
+    guessed = guess > done
+    most = min(guess if guessed else 2 * done, view.total)
     parts = [view.newest]
     while done < most:
         where = read.Seen(view.total, done, page[-1], look._top)
-        size = read.next_size(page, min(4 * done, _MOST_AT_ONCE))
+        size = read.next_size(page, most - done if guessed else 4 * done)
         page = yield from read.older(log, where, size)
         if not page:
             return None
