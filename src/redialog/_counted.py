@@ -11,12 +11,12 @@ from redialog._recent import Recent
 # So many messages, up to twice as many; as far as they are found by their elements, of so many
 # bytes together.
 _MOST = 16_384
-_BYTES = 8 << 20
+_BYTES = 2 << 20
 # Longer elements are found by a digest of them.
 _SHORT = 1024
 # So many logs of which what was read last is remembered in its order, up to twice as many; so many
 # bytes of each; and how many messages can have been appended since.
-_ROWS, _ROW_BYTES, _NEWER = 64, 64 << 10, 16
+_ROWS, _ROW_BYTES, _NEWER = 16, 64 << 10, 16
 
 
 class _Row(NamedTuple):
