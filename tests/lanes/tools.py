@@ -10,6 +10,7 @@ from redialog import AsyncChatMemory
 from redialog.effect import Batch
 from redialog.transports._lane import Lane
 from redialog.transports._lane_wire import Wire
+from redialog.transports._rest_lane import Lane as RestLane
 from tests.support.servers import wait_until
 
 
@@ -30,6 +31,14 @@ def lane_of(memory: AsyncChatMemory) -> Lane:
 def wire_of(memory: AsyncChatMemory) -> Wire:
     """Its connection."""
     return lane_of(memory)._wire
+
+
+def rest_lane_of(memory: AsyncChatMemory) -> RestLane:
+    """The lane of a memory on a REST service that has been used."""
+    transport: Any = memory._transport
+    found = transport._lane
+    assert isinstance(found, RestLane)
+    return found
 
 
 def execute(memory: AsyncChatMemory, batch: Batch, **options: Any) -> asyncio.Task[Any]:

@@ -125,9 +125,8 @@ class AsyncRestTransport:
             return http.nobody(batch)
         made = rows(batch, self._site.options.max_request_bytes)
         self._join()
-        # A second attempt is made for itself: what failed the first must not fail it, too.
-        if self._lane is not None and within is None and self._lane.takes(batch, made):
-            found = await self._lane.call(batch, made)
+        if self._lane is not None and self._lane.takes(batch, made):
+            found = await self._lane.call(batch, made, until)
         else:
             found = await self.alone(batch, made, until)
         return [[(self.address, reply)] for reply in found] if batch.to else found

@@ -1,0 +1,218 @@
+"""Over REST: each call gets its own replies, whoever else asks, is cancelled or makes a mistake."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from redialog import AsyncChatMemory, Message
+from redialog.effect import Batch, CommandError
+from redialog.transports import _rest_lane
+from tests.lanes.test_order import SEED, Talker
+from tests.lanes.tools import echo, execute, outcomes, rest_lane_of, run, turned, until
+from tests.rest.front import Front, held
+from tests.support.gateways import Gateway
+from tests.support.servers import Server
+
+Connected = Callable[..., AsyncChatMemory]
+TALKERS = 24
+
+
+def test_each_reply_belongs_to_its_request(gateway: Gateway, server: Server) -> None:
+    """Many sessions, of whose calls a third is cancelled at any moment; each in its order."""
+
+    async def scenario() -> None:
+        async with AsyncChatMemory.from_url(gateway.url, token=gateway.token) as memory:
+            talkers = [Talker(memory.session(f"<{n}>"), SEED + n) for n in range(TALKERS)]
+            await asyncio.gather(*(one.talk() for one in talkers))
+            for one in talkers:
+                found = [message.text for message in await one._chat.messages()]
+                assert max(Counter(found).values(), default=1) == 1
+                assert set(one.kept) <= set(found) <= set(one.tried)
+                assert found == sorted(found, key=one.tried.index)
+            assert rest_lane_of(memory)._under_way == 0
+
+    run(scenario)
+
+
+def test_replies_are_told_apart_where_others_are_cancelled(
+    gateway: Gateway, server: Server
+) -> None:
+    """Batches of several commands, of which some are cancelled at any moment."""
+
+    async def scenario() -> None:
+        chance = random.Random(SEED)
+        async with AsyncChatMemory.from_url(gateway.url, token=gateway.token) as memory:
+            for _ in range(40):
+                said = [[f"{n}.{m}" for m in range(chance.randrange(1, 5))] for n in range(40)]
+                calls = [execute(memory, echo(*words)) for words in said]
+                await turned(chance.randrange(40))
+                for one in chance.sample(calls, 12):
+                    one.cancel()
+                for words, found in zip(said, await outcomes(calls), strict=True):
+                    if not isinstance(found, asyncio.CancelledError):
+                        assert found == [word.encode() for word in words]
+
+    run(scenario)
+
+
+def test_the_error_of_one_command_is_its_own(front: Front, connected: Connected) -> None:
+    """A mistake, and a command that the gateway refuses: those beside it have their replies."""
+
+    async def scenario() -> None:
+        async with connected() as memory:
+            wrong = Batch(((b"ECHO", b"1"), (b"LPUSH", b"only-a-name"), (b"ECHO", b"3")))
+            refused = Batch(((b"KEYS", b"*"),))
+            calls = [execute(memory, one) for one in (echo("a"), wrong, refused, echo("b"))]
+            found = await outcomes(calls)
+            assert len(front.seen) == 1
+            assert (found[0], found[3]) == ([b"a"], [b"b"])
+            first, error, last = found[1]
+            assert (first, last) == (b"1", b"3")
+            assert isinstance(error, CommandError)
+            [refusal] = found[2]
+            assert (type(refusal), refusal.code) == (CommandError, "NOPERM")
+
+    run(scenario)
+
+
+def test_a_script_that_is_not_known_is_taught_by_each(
+    front: Front, connected: Connected, server: Server
+) -> None:
+    """Also where all find out in one request."""
+    with server.client() as raw:
+        raw.script_flush()
+
+    async def scenario() -> None:
+        async with connected() as memory:
+            chats = [memory.session(str(n)) for n in range(10)]
+            stored = await asyncio.gather(*(one.append(Message.user(one.id)) for one in chats))
+            assert len(front.seen) == 2
+            for chat, messages in zip(chats, stored, strict=True):
+                assert await chat.messages() == messages
+                assert [message.text for message in messages] == [chat.id]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("when", ["at the same moment", "while others are under way"])
+def test_a_call_that_was_cancelled_before_it_set_off_is_never_sent(
+    when: str, front: Front, connected: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that came with it are."""
+    monkeypatch.setattr(_rest_lane, "IN_FLIGHT", 1)
+    monkeypatch.setattr(_rest_lane, "OVERDUE_S", 60.0)
+
+    async def scenario() -> None:
+        async with connected() as memory:
+            await memory.ping()
+            first = []
+            if when == "while others are under way":
+                front.on(held)
+                first = [execute(memory, echo("first"))]
+                await until(lambda: len(front.seen) == 2, "it is under way")
+            calls = [execute(memory, echo(word)) for word in "abc"]
+            # One of them, whose cancellation comes before the loop has turned, or much later.
+            await asyncio.sleep(0)
+            calls[0].cancel()
+            front.released.set()
+            assert await outcomes(first) == [[b"first"]] * len(first)
+            found = await outcomes(calls)
+            assert isinstance(found[0], asyncio.CancelledError)
+            assert found[1:] == [[b"b"], [b"c"]]
+            assert front.seen[-1].body == b'[["ECHO","b"],["ECHO","c"]]'
+
+    run(scenario)
+
+
+def test_where_all_that_wait_are_cancelled_nothing_is_sent(
+    front: Front, connected: Connected
+) -> None:
+    """Not even an empty request."""
+
+    async def scenario() -> None:
+        async with connected() as memory:
+            await memory.ping()
+            calls = [execute(memory, echo(word)) for word in "abc"]
+            await asyncio.sleep(0)
+            for one in calls:
+                one.cancel()
+            await outcomes(calls)
+            await turned()
+            assert len(front.seen) == 1
+            assert rest_lane_of(memory)._under_way == 0
+            assert await execute(memory, echo("d")) == [b"d"]
+
+    run(scenario)
+
+
+def test_a_call_that_was_cancelled_under_way_takes_nothing_from_the_others(
+    front: Front, connected: Connected
+) -> None:
+    """Its task ends at once; the request goes on for those that still wait."""
+
+    async def scenario() -> None:
+        async with connected() as memory:
+            await memory.ping()
+            front.on(held)
+            calls = [execute(memory, echo(word)) for word in "abcd"]
+            await until(lambda: len(front.seen) == 2, "it is under way")
+            for one in (calls[0], calls[2]):
+                one.cancel()
+                assert isinstance((await outcomes([one]))[0], asyncio.CancelledError)
+            front.released.set()
+            assert [await calls[1], await calls[3]] == [[b"b"], [b"d"]]
+            assert await execute(memory, echo("e")) == [b"e"]
+            assert (len(front.seen), front.accepted) == (3, 1)
+
+    run(scenario)
+
+
+def test_where_nobody_waits_any_more_the_request_is_given_up(
+    front: Front, connected: Connected
+) -> None:
+    """Its connection is closed when the last task has ended, and others can have its place."""
+
+    async def scenario() -> None:
+        async with connected(max_connections=1) as memory:
+            front.on(held, match=b"late")
+            calls = [execute(memory, echo("late", word)) for word in "abc"]
+            await until(lambda: len(front.seen) == 1, "it is under way")
+            for one in calls:
+                one.cancel()
+            await outcomes(calls)
+            assert rest_lane_of(memory)._trips == {}
+            assert await execute(memory, echo("next")) == [b"next"]
+            assert not front.released.is_set()
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("calls", [1, 3])
+def test_a_call_that_is_cancelled_when_its_turn_comes(
+    calls: int, front: Front, connected: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told to set off, and cancelled before it does: its place is free again."""
+    monkeypatch.setattr(_rest_lane, "IN_FLIGHT", 1)
+    monkeypatch.setattr(_rest_lane, "OVERDUE_S", 60.0)
+
+    async def scenario() -> None:
+        async with connected() as memory:
+            await memory.ping()
+            lane = rest_lane_of(memory)
+            ones = [execute(memory, echo(str(n))) for n in range(calls)]
+            await turned(2)
+            assert lane._under_way == 1
+            for one in ones:
+                one.cancel()
+            await outcomes(ones)
+            assert lane._under_way == 0
+            assert await execute(memory, echo("next")) == [b"next"]
+            assert front.seen[-1].body == b'["ECHO","next"]'
+            assert len(front.seen) == 2
+
+    run(scenario)
