@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -115,16 +116,17 @@ def test_a_call_that_was_cancelled_before_it_set_off_is_never_sent(
                 front.on(held)
                 first = [execute(memory, echo("first"))]
                 await until(lambda: len(front.seen) == 2, "it is under way")
-            calls = [execute(memory, echo(word)) for word in "abc"]
-            # One of them, whose cancellation comes before the loop has turned, or much later.
+            calls = [execute(memory, echo(word)) for word in "abcd"]
+            # The first and one in the midst, before the loop has turned or much later.
             await asyncio.sleep(0)
             calls[0].cancel()
+            calls[2].cancel()
             front.released.set()
             assert await outcomes(first) == [[b"first"]] * len(first)
             found = await outcomes(calls)
-            assert isinstance(found[0], asyncio.CancelledError)
-            assert found[1:] == [[b"b"], [b"c"]]
-            assert front.seen[-1].body == b'[["ECHO","b"],["ECHO","c"]]'
+            assert all(isinstance(found[n], asyncio.CancelledError) for n in (0, 2))
+            assert (found[1], found[3]) == ([b"b"], [b"d"])
+            assert front.seen[-1].body == b'[["ECHO","b"],["ECHO","d"]]'
 
     run(scenario)
 
@@ -214,5 +216,24 @@ def test_a_call_that_is_cancelled_when_its_turn_comes(
             assert await execute(memory, echo("next")) == [b"next"]
             assert front.seen[-1].body == b'["ECHO","next"]'
             assert len(front.seen) == 2
+
+    run(scenario)
+
+
+def test_a_call_that_is_thrown_away_while_it_waits_leaves_no_gap(
+    front: Front, connected: Connected
+) -> None:
+    """As a coroutine is that nobody runs to its end: it is not sent, and its place is free."""
+
+    async def scenario() -> None:
+        async with connected() as memory:
+            await memory.ping()
+            transport: Any = memory._transport
+            thrown = transport.execute(echo("thrown"))
+            thrown.send(None)
+            thrown.close()
+            assert await execute(memory, echo("next")) == [b"next"]
+            assert rest_lane_of(memory)._under_way == 0
+            assert [one.body for one in front.seen[1:]] == [b'["ECHO","next"]']
 
     run(scenario)

@@ -90,8 +90,9 @@ class Lane:
         self._due()
         try:
             found = await mine.future
-        except asyncio.CancelledError:
-            if (trip := self._leave(mine)) is not None:
+        except BaseException as error:
+            trip = self._leave(mine)
+            if trip is not None and isinstance(error, asyncio.CancelledError):
                 await _over(trip)
             raise
         if found is ALONE:
