@@ -193,15 +193,18 @@ def test_each_primary_is_the_service(front: Front, connected: Connected) -> None
     run(scenario)
 
 
+@pytest.mark.parametrize("bound", ["lane", "connections"])
 def test_what_waits_gathers(
-    front: Front, connected: Connected, monkeypatch: pytest.MonkeyPatch
+    bound: str, front: Front, connected: Connected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No more requests than so many are under way; what comes meanwhile is one."""
-    monkeypatch.setattr(_rest_lane, "IN_FLIGHT", 2)
+    options = {"max_connections": 2} if bound == "connections" else {}
+    if bound == "lane":
+        monkeypatch.setattr(_rest_lane, "IN_FLIGHT", 2)
     monkeypatch.setattr(_rest_lane, "OVERDUE_S", 60.0)
 
     async def scenario() -> None:
-        async with connected() as memory:
+        async with connected(**options) as memory:
             front.on(held, times=2)
             first = []
             for word in "ab":

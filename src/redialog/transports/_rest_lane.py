@@ -17,7 +17,7 @@ from redialog.effect import Batch, CommandError, Reply
 from redialog.errors import ConfigurationError, ConnectionLost, RedialogError
 from redialog.errors._root import alike
 from redialog.transports._rest_answers import Rows
-from redialog.transports._rest_common import one_request
+from redialog.transports._rest_common import Request, one_request
 from redialog.transports._rest_lane_calls import ALONE, Call, Carrier, blames_content, size_of
 
 CALL_BYTES = 32 << 10
@@ -58,6 +58,8 @@ class Lane:
         self._queues = (self._reads, self._writes, self._single)
         self._under_way = 0
         self._trips: dict[asyncio.Task[None], list[Call]] = {}
+        # Those with a write that nobody waits for: what its task writes next must not overtake it.
+        self._abandoned: set[asyncio.Task[None]] = set()
         self._scheduled = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -113,15 +115,15 @@ class Lane:
         elif trip in self._trips and all(one.future.done() for one in self._trips[trip]):
             trip.cancel()
             return trip
+        elif trip in self._trips and mine.batch.writes:
+            self._abandoned.add(trip)
         return None
 
     # What waits
 
     def _due(self) -> None:
         """Something waits: it sets off with all that comes until the loop turns."""
-        if self._under_way >= self._most:
-            self._watch()
-        elif not self._scheduled:
+        if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._turned)
 
@@ -143,16 +145,24 @@ class Lane:
             self._set_off(self._next())
         self._watch()
 
-    def _first(self) -> deque[Call] | None:
-        """The queue whose first call has waited longest."""
+    def _first(self, *, ready: bool = False) -> deque[Call] | None:
+        """The queue whose first call has waited longest; ``ready``: of those that may set off."""
+        found: deque[Call] | None = None
         for queue in self._queues:
             while queue and queue[0].future.done():
                 queue.popleft()
-        return min(filter(None, self._queues), key=lambda queue: queue[0].overdue, default=None)
+            if queue and not (ready and self._held(queue[0])):
+                found = queue if found is None or queue[0].overdue < found[0].overdue else found
+        return found
+
+    def _held(self, one: Call) -> bool:
+        """Whether a call could overtake what its task has written before."""
+        behind = bool(self._abandoned) and one.batch.writes
+        return behind and self._loop.time() < one.overdue
 
     def _next(self) -> list[Call]:
         """What sets off together, without those that were cancelled."""
-        queue = self._first()
+        queue = self._first(ready=True)
         if queue is self._single:
             return [queue.popleft()]
         found: list[Call] = []
@@ -183,6 +193,7 @@ class Lane:
 
     def _arrived(self, trip: asyncio.Task[None]) -> None:
         calls = self._trips.pop(trip)
+        self._abandoned.discard(trip)
         address = self._carrier.address
         for one in calls:
             if one.trip is trip and not one.future.done():
@@ -203,13 +214,22 @@ class Lane:
 
     async def _carry(self, calls: list[Call]) -> None:
         """Sends the request of several calls, and gives each what is its own."""
-        request = one_request([row for one in calls for row in one.rows])
+        aboard: list[Call] = []
+        size = 0
+
+        def request() -> Request:
+            nonlocal size
+            aboard.extend(one for one in calls if not one.future.done())
+            found = one_request([row for one in aboard for row in one.rows])
+            size = len(found.body)
+            return found
+
         try:
             rows = await self._carrier.together(request, writes=calls[0].batch.writes)
         except Exception as error:
             if isinstance(error, ConfigurationError):
                 # It is too large, which no call alone was.
-                self._together = min(self._together, len(request.body) // 2)
+                self._together = min(self._together, size // 2)
             if blames_content(error):
                 self._part(calls)
                 return
@@ -220,7 +240,7 @@ class Lane:
             self._part(calls)
             return
         begin = 0
-        for one in calls:
+        for one in aboard:
             end = begin + len(one.rows)
             if not one.future.done():
                 one.end(self._own(rows.part(begin, end)))

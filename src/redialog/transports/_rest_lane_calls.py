@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from redialog.effect import Batch, CommandError, Reply
@@ -23,8 +23,15 @@ class Carrier(Protocol):
     async def alone(self, batch: Batch, rows: Sequence[bytes], until: float | None) -> list[Reply]:
         """The replies to a batch that is made of these rows, until then."""
 
-    async def together(self, request: Request, *, writes: bool) -> Rows | CommandError:
-        """What the service says of each command of a request, or of all of them as one."""
+    async def together(
+        self, request: Callable[[], Request], *, writes: bool
+    ) -> Rows | CommandError:
+        """What the service says of each command of a request, or of all of them as one.
+
+        Args:
+            request: makes it, when there is a connection for it.
+            writes: whether it changes anything.
+        """
 
     def read(self, rows: Rows) -> list[Reply]:
         """The replies in that."""

@@ -142,12 +142,14 @@ class AsyncRestTransport:
             until: when it must be over; None: the usual limits are enough.
         """
         parts = cut(made, self._site.options.max_request_bytes)
-        found = await self._served(parts, batch.writes, until, self._talk.replies)
+        found = await self._served(lambda: parts, batch.writes, until, self._talk.replies)
         return [reply for part in found for reply in part]
 
-    async def together(self, request: Request, *, writes: bool) -> Rows | CommandError:
-        """What the service says of each command of a request, or of all of them as one."""
-        [found] = await self._served([request], writes, None, self._talk.rows)
+    async def together(
+        self, request: Callable[[], Request], *, writes: bool
+    ) -> Rows | CommandError:
+        """As `redialog.transports._rest_lane_calls.Carrier.together`."""
+        [found] = await self._served(lambda: [request()], writes, None, self._talk.rows)
         return found
 
     def read(self, found: Rows) -> list[Reply]:
@@ -155,14 +157,18 @@ class AsyncRestTransport:
         return self._talk.reader.replies_in(found)
 
     async def _served(
-        self, parts: Sequence[Request], writes: bool, until: float | None, read: Callable[..., T]
+        self,
+        parts: Callable[[], Sequence[Request]],
+        writes: bool,
+        until: float | None,
+        read: Callable[..., T],
     ) -> list[T]:
         """What is read from the answers to requests, which follow each other on one connection."""
         pool = self._pool
         assert pool is not None  # noqa: S101 - joined
         await self._admitted(pool, until)
         try:
-            return await self._exchanged(pool, parts, writes, until, read)
+            return await self._exchanged(pool, parts(), writes, until, read)
         finally:
             pool.free.release()
 
