@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from redialog import AsyncChatMemory, Message
+from redialog import AsyncChatMemory, ConnectError, Message
 from redialog.effect import Batch
 from redialog.transports import _rest_lane
 from tests.lanes.tools import echo, execute, outcomes, rest_lane_of, run, turned, until
@@ -238,6 +238,27 @@ def test_second_attempts_go_a_few_at_a_time(
             assert await asyncio.gather(*(one.count() for one in chats)) == [0] * 40
             assert [one.path for one in front.seen] == ["/pipeline"] + ["/"] * 40
             assert front.accepted <= 1 + _rest_lane.IN_FLIGHT
+
+    run(scenario)
+
+
+def test_a_second_attempt_waits_no_longer_than_it_has_time(
+    front: Front, connected: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind others that are under way; nothing of it was sent."""
+    monkeypatch.setattr(_rest_lane, "IN_FLIGHT", 1)
+    monkeypatch.setattr(_rest_lane, "OVERDUE_S", 60.0)
+
+    async def scenario() -> None:
+        async with connected(socket_timeout=60) as memory:
+            front.on(held)
+            first = execute(memory, echo("first"))
+            await until(lambda: len(front.seen) == 1, "it is under way")
+            [error] = await outcomes([execute(memory, echo("again", writes=True), within=0.1)])
+            assert (type(error), error.maybe_applied) == (ConnectError, False)
+            assert not first.done()
+            front.released.set()
+            assert await first == [b"first"]
 
     run(scenario)
 
