@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
+import msgspec
 import redis
 
 from benchmarks.bench import Bench
@@ -20,6 +22,25 @@ KINDS: dict[str, tuple[str | None, str | None]] = {
     "with an owner and a title": ("user", "Lockers on the second floor"),
 }
 TURN = (QUESTION, ANSWER)
+PARTS = {"meta": "companions", "user": "the user's catalogue", "sessions": "the catalogue"}
+"""What lies beside a log, by the third part of its key's name."""
+
+
+class Besides(msgspec.Struct, frozen=True):
+    """Bytes that a session takes besides its log, averaged.
+
+    Attributes:
+        parts: by what `MEMORY USAGE` says of the keys of each kind.
+        dataset: by all that the server keeps.
+    """
+
+    parts: Mapping[str, float]
+    dataset: float
+
+    @property
+    def keys(self) -> float:
+        """By all its keys."""
+        return sum(self.parts.values())
 
 
 def memory(bench: Bench) -> Section:
@@ -58,27 +79,23 @@ def _besides(bench: Bench, client: redis.Redis) -> Section:
     figures, rows = {}, []
     for kind, (owner, title) in KINDS.items():
         bench.progress.step(f"{SESSIONS:,} sessions {kind}")
-        keys, dataset = besides(bench.url, client, owner, title)
-        figures[f"memory: besides, {kind}"] = keys
-        figures[f"memory: besides, {kind}, dataset"] = dataset
-        rows.append([kind, f"{keys:.0f}", f"{dataset:.0f}"])
+        taken = besides(bench.url, client, owner, title)
+        figures[f"memory: besides, {kind}"] = taken.keys
+        figures[f"memory: besides, {kind}, dataset"] = taken.dataset
+        each = [taken.parts.get(part, 0) for part in PARTS]
+        rows.append([kind, *(f"{size:.0f}" for size in (*each, taken.keys, taken.dataset))])
     note = (
-        "At rest: the catalogue, and of sessions with an owner or a title their companions. By "
-        "what `MEMORY USAGE` says of their keys; and by how `used_memory_dataset` grows but for "
-        "the logs, which depends on when Redis last resized its tables."
+        "At rest. By what `MEMORY USAGE` says of the keys; and by how `used_memory_dataset` grows "
+        "but for the logs, which depends on when Redis last resized its tables."
     )
-    head = ["session", "keys", "dataset"]
+    head = ["session", *PARTS.values(), "all keys", "dataset"]
     return Section(figures, [Table("Bytes of a session besides its log", head, rows, note)])
 
 
 def besides(
     url: str, client: redis.Redis, owner: str | None, title: str | None, sessions: int = SESSIONS
-) -> tuple[float, float]:
-    """Bytes that a session takes besides its log, averaged; a hundred users have them all.
-
-    Returns:
-        By its keys, and by all that the server keeps.
-    """
+) -> Besides:
+    """Bytes that a session takes besides its log, averaged; a hundred users have them all."""
     client.flushall()
     with ChatMemory.from_url(url, namespace="besides", ttl=86_400) as memory:
         before = _used(client)
@@ -89,12 +106,12 @@ def besides(
             if title is not None:
                 chat.set_title(title)
     _forget_tokens(client)
-    keys = list(client.scan_iter("*", 1_000))
-    logs = _sizes(client, (key for key in keys if b":log:" in key))
-    others = _sizes(client, (key for key in keys if b":log:" not in key))
-    dataset = _used(client) - before - logs
+    sizes: Counter[str] = Counter()
+    for key in set(client.scan_iter("*", 1_000)):
+        sizes[key.split(b":")[2].decode()] += _sizes(client, [key])
+    dataset = _used(client) - before - sizes.pop("log")
     client.flushall()
-    return others / sessions, dataset / sessions
+    return Besides({kind: size / sessions for kind, size in sizes.items()}, dataset / sessions)
 
 
 def _forget_tokens(client: redis.Redis) -> None:

@@ -7,7 +7,7 @@ carries out (`redialog.callbacks`).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from redialog import folding
 from redialog.callbacks import Ask, Flow
@@ -42,8 +42,13 @@ class Made(NamedTuple):
     behind: Flow[None] | None
 
 
-def context(plan: SessionPlan, wanted: Wanted) -> Flow[Made]:
+def context(plan: SessionPlan, wanted: Wanted, first: Op[Any] | None) -> Flow[Made]:
     """What `Session.context` does.
+
+    Args:
+        plan: of the session.
+        wanted: the arguments of the call.
+        first: an append, of what shall be seen.
 
     Raises:
         ConfigurationError: an argument is not usable.
@@ -55,7 +60,7 @@ def context(plan: SessionPlan, wanted: Wanted) -> Flow[Made]:
     system = system_message(wanted.system)
     policy = None if wanted.summarizer is None else RollingSummary.of(wanted.summarizer)
     reading = _Reading(limits, costs, system, policy)
-    made, due = yield plan.reading(reading.op(plan))
+    made, due = yield plan.reading(reading.op(plan), first)
     if due is None:
         return Made(made, None)
     if due.when == "background":

@@ -39,6 +39,7 @@ class Batch(msgspec.Struct, frozen=True):
         to: who is asked: the node that has the keys; or each primary, or each sentinel, and then
             the reply to a command is a list of pairs, the address of a node and its reply. One that
             cannot be reached has ``CommandError("UNREACHABLE")``.
+        alone: whether others must not wait behind it: its replies are large, or long in coming.
     """
 
     commands: tuple[Command, ...]

@@ -9,8 +9,9 @@ from __future__ import annotations
 import binascii
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 from redialog import _ids, codec, keys
 from redialog.effect import Op, T
@@ -19,6 +20,7 @@ from redialog.messages import Message, MessageLike
 from redialog.ops import append as append_ops
 from redialog.ops import catalogue, edit, find, fork, read, session, write
 from redialog.ops._scripts import Write
+from redialog.ops.then import then
 from redialog.settings import Settings, ttl_to_ms
 
 MAX_TITLE_CHARS = 1000
@@ -87,8 +89,15 @@ class SessionPlan:
         """The operation behind each page of `Session.iter_messages`."""
         return self.reading(read.page(self.keys.log, cursor, strict=strict))
 
-    def window(self, turns: int | None, messages: int | None, *, strict: bool) -> Op[list[Message]]:
-        """The operation behind `Session.window`."""
+    def window(
+        self,
+        turns: int | None,
+        messages: int | None,
+        *,
+        strict: bool,
+        first: Op[Any] | None = None,
+    ) -> Op[list[Message]]:
+        """The operation behind `Session.window`; ``first`` is as in `reading`."""
         if (turns is None) == (messages is None):
             raise ConfigurationError("a window needs one of turns= and messages=")
         log, foreign = self.keys.log, not self.keys.together
@@ -98,7 +107,7 @@ class SessionPlan:
         else:
             limit = _limit(messages, "messages")
             op = read.window_of_messages(log, limit, strict=strict, foreign=foreign)
-        return self.reading(op)
+        return self.reading(op, first)
 
     def get(self, message_id: str) -> Op[Message | None]:
         """The operation behind `Session.get`."""
@@ -170,8 +179,27 @@ class SessionPlan:
         """The operation behind `Session.info`."""
         return session.info(self.keys)
 
-    def reading(self, op: Op[T]) -> Op[T]:
-        """The same read; where reading renews the TTL, it does."""
+    def first(
+        self, messages: MessageLike | Iterable[MessageLike] | None, key: str | None
+    ) -> Op[Any] | None:
+        """The append that goes ahead of a read; None where there is none."""
+        if messages is None and key is not None:
+            raise ConfigurationError("the idempotency_key of a read is that of its append=")
+        if isinstance(messages, Message | Mapping):
+            messages = (messages,)
+        given = () if messages is None else tuple(messages)
+        return self.append(given, key) if given else None
+
+    def reading(self, op: Op[T], first: Op[Any] | None = None) -> Op[T]:
+        """The same read; where reading renews the TTL, it does.
+
+        Args:
+            op: the read.
+            first: an append, of what it shall see.
+        """
+        if first is not None:
+            # Which renews the TTL, where reading would.
+            return then(first, op)
         if self.settings.ttl_mode != "on_read" or self.settings.ttl_ms is None:
             return op
         return write.renewed(op, self.keys, self.settings.ttl_ms)

@@ -22,11 +22,12 @@ from redialog.ops import (
     read,
     session,
     stage,
+    then,
     write,
 )
 
 SOURCE = Path(redialog.__file__).parent
-MODULES = [append, catalogue, context, edit, find, fold, fork, read, session, stage, write]
+MODULES = [append, catalogue, context, edit, find, fold, fork, read, session, stage, then, write]
 each_module = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 FORBIDDEN = {
     "asyncio",
@@ -50,7 +51,8 @@ FORBIDDEN = {
 PURE = sorted(
     [
         *SOURCE.glob("ops/**/*.py"),
-        *(SOURCE / f"{name}.py" for name in ("turns", "keys", "codec", "_calls", "_places")),
+        *SOURCE.glob("codec/*.py"),
+        *(SOURCE / f"{name}.py" for name in ("turns", "keys", "_calls", "_places")),
         *(SOURCE / f"{name}.py" for name in ("elements", "messages", "settings", "groups")),
         *(SOURCE / f"{name}.py" for name in ("context", "tokens", "summary", "folding")),
         *(SOURCE / f"{name}.py" for name in ("replies", "toolcalls", "_checks", "_ids", "effect")),

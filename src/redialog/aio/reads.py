@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import TypeVar
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from typing import Any, TypeVar
 
 from redialog import callbacks, compaction, drive
 from redialog.callbacks import Flow
 from redialog.compaction import Wanted
 from redialog.context import Context
 from redialog.effect import AsyncTransport, Op
-from redialog.messages import Content, Message
+from redialog.messages import Content, Message, MessageLike
 from redialog.ops import read
 from redialog.ops.session import SessionInfo
 from redialog.plan import SessionPlan
@@ -42,10 +42,17 @@ class AsyncSessionReads:
         return await self._run(self._plan.messages(strict=strict))
 
     async def window(
-        self, *, turns: int | None = None, messages: int | None = None, strict: bool = False
+        self,
+        *,
+        turns: int | None = None,
+        messages: int | None = None,
+        strict: bool = False,
+        append: MessageLike | Iterable[MessageLike] | None = None,
+        idempotency_key: str | None = None,
     ) -> list[Message]:
         """See `redialog.Session.window`."""
-        return await self._run(self._plan.window(turns, messages, strict=strict))
+        first = self._plan.first(append, idempotency_key)
+        return await self._run(self._plan.window(turns, messages, strict=strict, first=first))
 
     async def iter_messages(self, *, strict: bool = False) -> AsyncIterator[Message]:
         """See `redialog.Session.iter_messages`; for ``async for``."""
@@ -73,10 +80,13 @@ class AsyncSessionReads:
         system: Content | Message | None = None,
         summarizer: Summarizer | RollingSummary | None = None,
         counter: Counter | None = None,
+        append: MessageLike | Iterable[MessageLike] | None = None,
+        idempotency_key: str | None = None,
     ) -> Context:
         """See `redialog.Session.context`."""
         wanted = Wanted(window_turns, max_tokens, reserve, system, summarizer, counter)
-        made = await self._flow(compaction.context(self._plan, wanted))
+        first = self._plan.first(append, idempotency_key)
+        made = await self._flow(compaction.context(self._plan, wanted, first))
         if made.behind is not None:
             callbacks.abegin(
                 (self._transport.address, self._plan.keys.log), made.behind, self._transport
@@ -104,8 +114,8 @@ class AsyncSessionReads:
     async def _flow(self, flow: Flow[T]) -> T:
         return await callbacks.arun_flow(flow, self._transport)
 
-    async def _run(self, op: Op[T]) -> T:
-        return await drive.arun(op, self._transport)
+    def _run(self, op: Op[T]) -> Coroutine[Any, Any, T]:
+        return drive.arun(op, self._transport)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id!r} on {self._transport.address}>"

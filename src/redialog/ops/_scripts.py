@@ -176,10 +176,11 @@ def _outcome(keys: SessionKeys, reply: Reply, noted: str | None) -> Op[Outcome]:
         yield from _name_culprit(keys)
     if noted and isinstance(reply, CommandError) and reply.code == "OWNER":
         yield from _take_back_note(keys)
-    code, answer, *rest = replies.checked(reply, keys.log)
-    if replies.integer(code) == FULL:
+    first, answer, *rest = replies.checked(reply, keys.log)
+    code = replies.integer(first)
+    if code == FULL:
         return Outcome(FULL, replies.text(answer), replies.texts(rest[0]))
-    outcome = Outcome(replies.integer(code), replies.text(answer))
+    outcome = Outcome(code, replies.text(answer))
     if noted and any(rest):
         yield from _note_afterwards(keys, rest)
     return outcome

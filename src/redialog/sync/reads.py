@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from redialog import callbacks, compaction, drive
@@ -10,7 +10,7 @@ from redialog.callbacks import Flow
 from redialog.compaction import Wanted
 from redialog.context import Context
 from redialog.effect import Op, Transport
-from redialog.messages import Content, Message
+from redialog.messages import Content, Message, MessageLike
 from redialog.ops import read
 from redialog.ops.session import SessionInfo
 from redialog.plan import SessionPlan
@@ -53,7 +53,13 @@ class SessionReads:
         return self._run(self._plan.messages(strict=strict))
 
     def window(
-        self, *, turns: int | None = None, messages: int | None = None, strict: bool = False
+        self,
+        *,
+        turns: int | None = None,
+        messages: int | None = None,
+        strict: bool = False,
+        append: MessageLike | Iterable[MessageLike] | None = None,
+        idempotency_key: str | None = None,
     ) -> list[Message]:
         """The newest part of the conversation, oldest first; no tool call is cut from its results.
 
@@ -62,14 +68,20 @@ class SessionReads:
             messages: or at most so many messages; where the newest tool call with its results
                 alone is longer, just that.
             strict: as in `messages`.
+            append: a message, or several, that are added first, as by `Session.append`: the
+                question of a turn, say. It stays where the reading fails.
+            idempotency_key: of that append.
 
         Raises:
             ConfigurationError: not exactly one of ``turns`` and ``messages``, or it is no whole
                 number of at least 0.
+            RedialogError: the append failed; nothing is returned.
 
-        Cost: 1 round trip for usual windows; grows with the window, not with the session.
+        Cost: 1 round trip for usual windows, with ``append`` too; grows with the window, not with
+        the session.
         """
-        return self._run(self._plan.window(turns, messages, strict=strict))
+        first = self._plan.first(append, idempotency_key)
+        return self._run(self._plan.window(turns, messages, strict=strict, first=first))
 
     def iter_messages(self, *, strict: bool = False) -> Iterator[Message]:
         """The conversation, oldest first, a page at a time: for those too long to hold.
@@ -118,6 +130,8 @@ class SessionReads:
         system: Content | Message | None = None,
         summarizer: Summarizer | RollingSummary | None = None,
         counter: Counter | None = None,
+        append: MessageLike | Iterable[MessageLike] | None = None,
+        idempotency_key: str | None = None,
     ) -> Context:
         """What a model should see: system messages, the summary, the newest turns that fit.
 
@@ -130,6 +144,8 @@ class SessionReads:
                 `RollingSummary`, which says when. What the limits leave out is folded, too, sooner
                 than its trigger says.
             counter: counts the tokens of a text; None for the built-in estimate.
+            append: as in `window`: what is added first, and seen.
+            idempotency_key: of that append.
 
         Returns:
             The messages, what they cost, and for every stored message why it is in or out. Tool
@@ -141,11 +157,13 @@ class SessionReads:
             CounterError: the counter failed.
             ConfigurationError: an argument is not usable.
 
-        Cost: 1 round trip for usual budgets; grows with what is returned, not with the session. A
-        fold takes 4 more and one call of the summariser; a failing one changes nothing here.
+        Cost: 1 round trip for usual budgets, with ``append`` too; grows with what is returned, not
+        with the session. A fold takes 4 more and one call of the summariser; a failing one changes
+        nothing here.
         """
         wanted = Wanted(window_turns, max_tokens, reserve, system, summarizer, counter)
-        made = self._flow(compaction.context(self._plan, wanted))
+        first = self._plan.first(append, idempotency_key)
+        made = self._flow(compaction.context(self._plan, wanted, first))
         if made.behind is not None:
             callbacks.begin(
                 (self._transport.address, self._plan.keys.log), made.behind, self._transport

@@ -121,7 +121,7 @@ class RedisTransport:
             raise Closed("the memory is closed")
         if self._before is not None:
             self._before()
-        mine = self._mine()
+        mine = self._by_process.get(os.getpid()) or self._mine()
         sent = Sent(mine, _put_back(mine) or self._taken(mine), batch)
         try:
             packed = pack(batch)

@@ -51,7 +51,7 @@ import pytest
 _MODULES = (
     *("_tools", "_facades", "writing", "once", "reading", "windows", "ttl", "retention"),
     *("editing", "derived", "forking", "listing", "owners", "names", "damage", "foreign"),
-    *("contexts", "_folding", "summaries", "late_folds", "large"),
+    *("contexts", "_folding", "summaries", "late_folds", "large", "together"),
 )
 # Only modules that are named before they are imported explain their failed asserts.
 pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in _MODULES))
@@ -73,6 +73,7 @@ from redialog.testing.conformance.owners import Owners  # noqa: E402
 from redialog.testing.conformance.reading import Reading  # noqa: E402
 from redialog.testing.conformance.retention import Retention  # noqa: E402
 from redialog.testing.conformance.summaries import Summaries  # noqa: E402
+from redialog.testing.conformance.together import Together  # noqa: E402
 from redialog.testing.conformance.ttl import TimesToLive  # noqa: E402
 from redialog.testing.conformance.windows import Windows  # noqa: E402
 from redialog.testing.conformance.writing import Writing  # noqa: E402
@@ -98,6 +99,7 @@ __all__ = [
     "Store",
     "Summaries",
     "TimesToLive",
+    "Together",
     "Windows",
     "Writing",
     "blocking",
@@ -110,6 +112,7 @@ class ConformanceSuite(
     Reading,
     Windows,
     Contexts,
+    Together,
     TimesToLive,
     Retention,
     Editing,
