@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -11,6 +12,7 @@ from redialog.effect import Batch
 from redialog.transports._lane import Lane
 from redialog.transports._lane_wire import Wire
 from redialog.transports._rest_lane import Lane as RestLane
+from tests.rest.front import Front
 from tests.support.servers import wait_until
 
 
@@ -38,6 +40,16 @@ def rest_lane_of(memory: AsyncChatMemory) -> RestLane:
     transport: Any = memory._transport
     found = transport._lane
     assert isinstance(found, RestLane)
+    return found
+
+
+def rest_words(front: Front) -> list[list[str]]:
+    """What each request asks to be echoed."""
+    found = []
+    for one in front.seen:
+        document = json.loads(one.body)
+        rows = document if one.path == "/pipeline" else [document]
+        found.append([row[1] for row in rows if row[0] == "ECHO"])
     return found
 
 

@@ -47,7 +47,6 @@ class Lane:
     def __init__(self, carrier: Carrier, most: int, limit: int) -> None:
         self._carrier = carrier
         self._most = min(IN_FLIGHT, most)
-        self._limit = limit
         self._together = min(TOGETHER_BYTES, limit)
         self._loop = asyncio.get_running_loop()
         # Reads and writes travel apart: a service can answer reads where it likes, and what is
@@ -65,7 +64,7 @@ class Lane:
 
     def takes(self, batch: Batch, rows: Sequence[bytes]) -> bool:
         """Whether a batch may travel with others."""
-        return not batch.alone and size_of(rows) < min(CALL_BYTES, self._limit)
+        return not batch.alone and size_of(rows) <= CALL_BYTES
 
     async def call(
         self, batch: Batch, rows: Sequence[bytes], until: float | None = None
