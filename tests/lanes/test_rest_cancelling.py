@@ -216,13 +216,13 @@ def test_nothing_overtakes_a_write_that_was_cancelled(
             chat = memory.session("s")
             await chat.append(Message.user("the script is known now"))
             before = len(front.seen)
-            front.on(held, match=b"first")
-            first = asyncio.ensure_future(chat.append(Message.user("first")))
+            front.on(held, match=b"<1>")
+            first = asyncio.ensure_future(chat.append(Message.user("<1>")))
             beside = asyncio.ensure_future(memory.session("t").append(Message.user("x")))
             await until(lambda: len(front.seen) == before + 1, "they are under way")
             first.cancel()
             await outcomes([first])
-            second = asyncio.ensure_future(chat.append(Message.user("second")))
+            second = asyncio.ensure_future(chat.append(Message.user("<2>")))
             # The service has done it, and its reply is held back.
             assert await chat.count() == 2
             if stalled:
@@ -230,11 +230,11 @@ def test_nothing_overtakes_a_write_that_was_cancelled(
                 assert not front.released.is_set()
             else:
                 await turned(20)
-                assert not any(b"second" in one.body for one in front.seen)
+                assert not any(b"<2>" in one.body for one in front.seen)
             front.released.set()
             await asyncio.gather(second, beside)
             texts = [message.text for message in await chat.messages()]
-            assert texts == ["the script is known now", "first", "second"]
+            assert texts == ["the script is known now", "<1>", "<2>"]
 
     run(scenario)
 
