@@ -239,25 +239,50 @@ def test_nothing_overtakes_a_write_that_was_cancelled(
     run(scenario)
 
 
+@pytest.mark.parametrize("status", [429, 403])
 def test_who_was_cancelled_does_not_matter_to_those_who_fail(
-    front: Front, connected: Connected
+    status: int, front: Front, connected: Connected
 ) -> None:
-    """Each of them has the error that it is."""
+    """Each of them has the error that it is, or is sent for itself where that may help."""
 
-    def limited(front: Front, handler: _Handler, _: Seen) -> None:
+    def late(front: Front, handler: _Handler, _: Seen) -> None:
         front.released.wait(30)
-        handler.write(Reply(429, [("Retry-After", "7")], b"").wire())
+        handler.write(Reply(status, [("Retry-After", "7")], b"").wire())
 
     async def scenario() -> None:
         async with connected() as memory:
-            front.on(limited)
+            front.on(late)
             calls = [execute(memory, echo(word)) for word in "abc"]
             await until(lambda: len(front.seen) == 1, "it is under way")
             calls[0].cancel()
             await outcomes([calls[0]])
             front.released.set()
             found = await outcomes(calls[1:])
-            assert [type(one) for one in found] == [RateLimited] * 2
-            assert [one.retry_after for one in found] == [7, 7]
+            if status == 429:
+                assert [type(one) for one in found] == [RateLimited] * 2
+                assert [one.retry_after for one in found] == [7, 7]
+            else:
+                assert found == [[b"b"], [b"c"]]
+            assert rest_lane_of(memory)._under_way == 0
+
+    run(scenario)
+
+
+def test_a_read_that_was_cancelled_holds_nothing_up(
+    front: Front, connected: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is nothing of it to overtake."""
+    monkeypatch.setattr(_rest_lane, "OVERDUE_S", 60.0)
+
+    async def scenario() -> None:
+        async with connected() as memory:
+            front.on(held)
+            reads = [execute(memory, echo(word)) for word in "ab"]
+            await until(lambda: len(front.seen) == 1, "they are under way")
+            reads[0].cancel()
+            await outcomes([reads[0]])
+            assert await execute(memory, echo("c", writes=True)) == [b"c"]
+            front.released.set()
+            assert await reads[1] == [b"b"]
 
     run(scenario)
