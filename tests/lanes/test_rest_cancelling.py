@@ -212,7 +212,7 @@ def test_nothing_overtakes_a_write_that_was_cancelled(
     monkeypatch.setattr(_rest_lane, "OVERDUE_S", 0.05 if stalled else 60.0)
 
     async def scenario() -> None:
-        async with connected() as memory:
+        async with connected(socket_timeout=60) as memory:
             chat = memory.session("s")
             await chat.append(Message.user("the script is known now"))
             before = len(front.seen)
