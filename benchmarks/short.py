@@ -60,7 +60,7 @@ MOST: dict[str, float] = {
     "context: growth, tokens": 2.2,
     "adapter: window at 100": 1.0,
     "adapter: everything at 1000": 2.0,
-    "gateway: append": 5.0,
+    "gateway: append": 3.0,
     "import: redialog beside redis-py": 0.5,
 }
 LEAST: dict[str, float] = {"one process: redialog asyncio: turns": 1.5}

@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 import pytest
 import redis
 
+from redialog.gateway.policy import Flags
 from tests.support.gateways import Gateway
-from tests.support.servers import Server
+from tests.support.servers import KINDS, Server
 
 HERE = Path(__file__).parent
 CACHE = HERE.parents[1] / ".cache" / "gateway"
@@ -41,6 +42,17 @@ def raw(server: Server) -> Iterator[redis.Redis]:
     """A client on the server itself: bytes in and out."""
     with server.client() as client:
         yield client
+
+
+@pytest.fixture(params=KINDS)
+def flags(request: pytest.FixtureRequest, server_of: Callable[[str], Server]) -> Flags:
+    """What a server of each kind says of its commands."""
+    with server_of(request.param).client() as client:
+        connection: Any = client.connection_pool.get_connection()
+        connection.send_command("COMMAND")
+        reply = connection.read_response(disable_decoding=True)
+        client.connection_pool.release(connection)
+    return Flags(reply)
 
 
 @pytest.fixture(scope="session")

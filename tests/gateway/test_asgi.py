@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 import pytest
@@ -64,6 +64,70 @@ def test_a_server_that_tells_no_raw_path(server: Server) -> None:
         async with app.router.lifespan_context(app), client(without) as http:
             assert (await http.get("/set/a%20b%2520/dé")).json() == {"result": "OK"}
             assert (await http.post("/", json=["GET", "a b%20"])).json() == {"result": "dé"}
+
+    asyncio.run(scenario())
+
+
+Messages: TypeAlias = list[dict[str, Any]]
+
+
+async def asked(app: Any, messages: Messages, *headers: tuple[bytes, bytes]) -> Messages:
+    """What the application sends where a server gives it these messages."""
+    sent: Messages = []
+    given = iter(messages)
+
+    async def receive() -> dict[str, Any]:
+        return next(given)
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/",
+        "query_string": b"",
+        "headers": headers or [(b"authorization", b"Bearer token")],
+    }
+    await app(scope, receive, send)
+    return sent
+
+
+def part(body: bytes, *, more: bool = True) -> dict[str, Any]:
+    """A part of a request."""
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+def test_a_body_in_parts(server: Server, raw: redis.Redis) -> None:
+    """They are put together, up to the limit and no further; half a body is none."""
+    app = asgi_app(server.url, token="token", max_body=20)
+    whole = [part(b'["SET"'), part(b""), part(b',"k","v"'), part(b"]", more=False)]
+
+    async def scenario() -> None:
+        async with app.router.lifespan_context(app):
+            started, body = await asked(app, whole)
+            assert (started["status"], body["body"]) == (200, b'{"result":"OK"}')
+            assert raw.getdel("k") == b"v"
+            assert await asked(app, [*whole[:3], {"type": "http.disconnect"}]) == []
+            # It is not read on once it is too large.
+            started, body = await asked(app, [part(b'["SET","k","'), part(b"x" * 20)])
+            assert (started["status"], body["body"][:10]) == (413, b'{"error":"')
+            assert raw.dbsize() == 0
+
+    asyncio.run(scenario())
+
+
+def test_a_header_that_comes_twice(server: Server) -> None:
+    """The first one counts."""
+    app = asgi_app(server.url, token="token")
+    right, wrong = (b"authorization", b"Bearer token"), (b"authorization", b"Bearer x")
+    ping = [part(b'["PING"]', more=False)]
+
+    async def scenario() -> None:
+        async with app.router.lifespan_context(app):
+            for headers, status in (((right, wrong), 200), ((wrong, right), 401)):
+                started, _ = await asked(app, ping, *headers)
+                assert started["status"] == status
 
     asyncio.run(scenario())
 

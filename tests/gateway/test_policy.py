@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import httpx
 import pytest
 import redis
@@ -12,7 +9,7 @@ import redis
 from redialog.errors import ConfigurationError
 from redialog.gateway.policy import NEVER, OF_ONE_NODE, REFUSED, Flags, Policy
 from tests.support.gateways import Gateway
-from tests.support.servers import KINDS, Server
+from tests.support.servers import Server
 
 
 def listed(text: str) -> list[str]:
@@ -50,17 +47,6 @@ WRITES = listed("""
     PUBLISH c m | XGROUP CREATE x g 0 | GEORADIUS g 0 0 1 m | NONSENSE k | INFO | SCAN 0 |
     COMMAND COUNT | OBJECT FREQUENTLY k | PFADD p a | COPY a b
 """)
-
-
-@pytest.fixture(params=KINDS)
-def flags(request: pytest.FixtureRequest, server_of: Callable[[str], Server]) -> Flags:
-    """What a server of each kind says of its commands."""
-    with server_of(request.param).client() as client:
-        connection: Any = client.connection_pool.get_connection()
-        connection.send_command("COMMAND")
-        reply = connection.read_response(disable_decoding=True)
-        client.connection_pool.release(connection)
-    return Flags(reply)
 
 
 def command(line: str) -> tuple[bytes, ...]:

@@ -2,8 +2,8 @@
 
 ``redialog gateway`` on the command line runs it as a server; `asgi_app` gives the same as an ASGI
 application. From the outside to the inside: `serving` listens, `app` speaks HTTP, `requests` makes
-commands of requests, `policy` says which of them are refused, `store` runs the others, and
-`replies` makes JSON of what comes back.
+commands of requests, `policy` says which of them are refused, `store` runs the others, `sending`
+chooses their connections, and `replies` makes JSON of what comes back.
 """
 
 from __future__ import annotations

@@ -9,11 +9,10 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from itertools import count
+from typing import TypeAlias
 from urllib.parse import quote
 
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from redialog.effect import CommandError
@@ -24,11 +23,14 @@ from redialog.gateway.requests import BadRequest
 from redialog.gateway.store import Store
 
 METHODS = ("GET", "HEAD", "POST", "PUT")
+_WITH_BODY = ("POST", "PUT")
 OK, BAD_REQUEST, UNAUTHORIZED, NO_SUCH_METHOD, TOO_LARGE = 200, 400, 401, 405, 413
 FAILED, BAD_GATEWAY, UNAVAILABLE, TIMED_OUT = 500, 502, 503, 504
 
 NOTHING_DONE = "the store cannot be used now; nothing was executed"
 DOUBT = "there was no complete reply; the commands may have been executed"
+
+Headers: TypeAlias = dict[bytes, bytes]
 
 _log = logging.getLogger("redialog.gateway")
 
@@ -39,6 +41,10 @@ _BEYOND_ASCII = 0x7F
 
 class TooLarge(Exception):
     """The body of a request has more bytes than the gateway takes."""
+
+
+class Disconnected(Exception):
+    """The client went before its request was complete."""
 
 
 class Tokens:
@@ -123,45 +129,52 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request, as ASGI has it."""
-        request = Request(scope, receive)
+        # Of several headers of a name the first one counts.
+        headers: Headers = dict(reversed([*scope["headers"]]))
         try:
-            status, answers = await self._answered(request)
-        except ClientDisconnect:
+            status, answers = await self._answered(scope, headers, receive)
+        except Disconnected:
             return
-        headers = {"Cache-Control": "no-store"}
-        if "upstash-sync-token" in request.headers:
+        content = document(answers)
+        said = [
+            (b"cache-control", b"no-store"),
+            (b"content-length", b"%d" % len(content)),
+            (b"content-type", b"application/json"),
+        ]
+        if b"upstash-sync-token" in headers:
             # All reads go to the primary, so there is nothing to wait for; clients still expect
             # each answer to bring another one.
             mark = f"{self._run}.{next(self._count)}"
-            headers["Upstash-Sync-Token"] = b64encode(mark.encode()).decode()
+            said.append((b"upstash-sync-token", b64encode(mark.encode())))
         if status == NO_SUCH_METHOD:
-            headers["Allow"] = ", ".join(METHODS)
-        content = document(answers)
-        response = Response(content, status, headers, media_type="application/json")
-        await response(scope, receive, send)
+            said.append((b"allow", ", ".join(METHODS).encode()))
+        await send({"type": "http.response.start", "status": status, "headers": said})
+        await send({"type": "http.response.body", "body": content})
 
-    async def _answered(self, request: Request) -> tuple[int, Answer | list[Answer]]:
-        if request.method not in METHODS:
+    async def _answered(
+        self, scope: Scope, headers: Headers, receive: Receive
+    ) -> tuple[int, Answer | list[Answer]]:
+        if scope["method"] not in METHODS:
             return NO_SUCH_METHOD, error("ERR only GET, HEAD, POST and PUT are served")
-        read_only = self._tokens.read_only(_given(request.scope))
+        read_only = self._tokens.read_only(_given(scope, headers))
         if read_only is None:
             return UNAUTHORIZED, error("WRONGPASS invalid or missing auth token")
         try:
-            return await self._executed(request, read_only=read_only)
-        except ClientDisconnect:
+            return await self._executed(scope, headers, receive, read_only=read_only)
+        except Disconnected:
             raise
         except Exception as failed:
             return _failed(failed)
 
     async def _executed(
-        self, request: Request, *, read_only: bool
+        self, scope: Scope, headers: Headers, receive: Receive, *, read_only: bool
     ) -> tuple[int, Answer | list[Answer]]:
-        base64 = request.headers.get("upstash-encoding", "").lower() == "base64"
-        if request.headers.get("upstash-response-format", "json").lower() != "json":
+        base64 = headers.get(b"upstash-encoding", b"").lower() == b"base64"
+        if headers.get(b"upstash-response-format", b"json").lower() != b"json":
             raise BadRequest("ERR the only response format here is json")
-        body = await self._body(request)
-        path = _path(request.scope)
-        posted = request.method in ("POST", "PUT")
+        body = await self._body(headers, receive)
+        path = _path(scope)
+        posted = scope["method"] in _WITH_BODY
         if path == b"/pipeline" and posted:
             commands = requests.batch_of_body(body)
             replies = await self._store.run(commands, read_only=read_only)
@@ -176,21 +189,34 @@ class Endpoint:
             command = requests.of_body(body)
         else:
             value = body if posted else b""
-            command = requests.of_path(path, request.scope["query_string"], value)
+            command = requests.of_path(path, scope["query_string"], value)
         [reply] = await self._store.run([command], read_only=read_only)
         status = BAD_REQUEST if isinstance(reply, CommandError) else OK
         return status, answer(reply, base64=base64)
 
-    async def _body(self, request: Request) -> bytes:
-        length = request.headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self._max_body:
+    async def _body(self, headers: Headers, receive: Receive) -> bytes:
+        length = headers.get(b"content-length", b"")
+        if length.isdigit() and int(length) > self._max_body:
             raise TooLarge
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > self._max_body:
-                raise TooLarge
-        return bytes(body)
+        body, more = await _part(receive)
+        if more:
+            # Many small parts take no more room than the whole.
+            parts = bytearray(body)
+            while more and len(parts) <= self._max_body:
+                body, more = await _part(receive)
+                parts += body
+            body = bytes(parts)
+        if len(body) > self._max_body:
+            raise TooLarge
+        return body
+
+
+async def _part(receive: Receive) -> tuple[bytes, bool]:
+    """The next part of a body, and whether there are more."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise Disconnected
+    return message.get("body", b""), message.get("more_body", False)
 
 
 def _path(scope: Scope) -> bytes:
@@ -199,15 +225,15 @@ def _path(scope: Scope) -> bytes:
     return path.partition(b"?")[0].removeprefix(quote(scope.get("root_path", "")).encode())
 
 
-def _given(scope: Scope) -> bytes:
+def _given(scope: Scope, headers: Headers) -> bytes:
     """The token that a request brings; empty where there is none."""
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            scheme = value[: len(_BEARER)].lower() == _BEARER
-            return bytes(value[len(_BEARER) :].strip()) if scheme else b""
-    for name, value in requests.parameters(scope["query_string"]):
+    value = headers.get(b"authorization")
+    if value is not None:
+        scheme = value[: len(_BEARER)].lower() == _BEARER
+        return value[len(_BEARER) :].strip() if scheme else b""
+    for name, parameter in requests.parameters(scope["query_string"]):
         if name == requests.TOKEN_PARAMETER:
-            return value
+            return parameter
     return b""
 
 

@@ -8,7 +8,7 @@ untrusted client may do is for the ACL of the user in the gateway's URL to say.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from itertools import takewhile
 from typing import Any
 
@@ -86,9 +86,18 @@ class Flags:
             # The subcommands came with Redis 7.0.
             self._add(row[9] if len(row) > 9 else ())  # noqa: PLR2004
 
-    def of(self, command: Command) -> frozenset[str] | None:
-        """The flags of a command or subcommand; None where there is no such."""
-        name, both = names(command)
+    @property
+    def known(self) -> Set[str]:
+        """The names of all commands and subcommands."""
+        return self._flags.keys()
+
+    def of(self, name: str, both: str) -> frozenset[str] | None:
+        """The flags of a command or subcommand; None where there is no such.
+
+        Args:
+            name: of the command, as `names` has it.
+            both: with its subcommand.
+        """
         return self._flags.get(both) or self._flags.get(name)
 
 
@@ -115,6 +124,8 @@ class Policy:
                 )
             if name in self._never:
                 raise ConfigurationError(f"the command {name} cannot be allowed: {_REASON}")
+        self._seen: Flags | None = None
+        self._served: dict[bool, frozenset[bytes]] = {}
 
     def refusal(self, command: Command, flags: Flags, *, read_only: bool) -> CommandError | None:
         """The error for a command that is refused, else None.
@@ -124,12 +135,37 @@ class Policy:
             flags: of the server's commands.
             read_only: whether it came with the read-only token.
         """
+        if flags is not self._seen:
+            self._served = {token: self._by_name(flags, read_only=token) for token in (False, True)}
+            self._seen = flags
+        if command[0] in self._served[read_only]:
+            return None
+        return self._judged(command, flags, read_only=read_only)
+
+    def _by_name(self, flags: Flags, *, read_only: bool) -> frozenset[bytes]:
+        """The words that are served whatever follows them.
+
+        They are names that the server has, in small and in capital letters, so no request adds one.
+        """
+        tables = {*flags.known, *self._allowed, *self._never}
+        looked_into = {name.partition("|")[0] for name in tables if "|" in name}
+        looked_into |= _BLOCKING_BY_OPTION | SOME_SUBCOMMANDS.keys()
+        words = [name.encode() for name in flags.known - looked_into if name.isascii()]
+        return frozenset(
+            form
+            for word in words
+            if b"|" not in word and self._judged((word,), flags, read_only=read_only) is None
+            for form in (word, word.lower())
+        )
+
+    def _judged(self, command: Command, flags: Flags, *, read_only: bool) -> CommandError | None:
+        """The same, by all that is known of a command."""
         name, both = names(command)
         for never in {name, both} & self._never:
             return _error(never, f"cannot be served: {_REASON}")
-        found = flags.of(command)
-        allowed = bool(self._allowed & {name, both})
-        if not allowed and self._dangerous(command, found or frozenset()):
+        found = flags.of(name, both)
+        allowed = name in self._allowed or both in self._allowed
+        if not allowed and self._dangerous(command, name, both, found or frozenset()):
             return _error(
                 name, "is refused by this gateway, which can be started with --allow-commands"
             )
@@ -137,8 +173,7 @@ class Policy:
             return _error(name, "is refused with the read-only token")
         return None
 
-    def _dangerous(self, command: Command, flags: frozenset[str]) -> bool:
-        name, both = names(command)
+    def _dangerous(self, command: Command, name: str, both: str, flags: frozenset[str]) -> bool:
         if name in REFUSED:
             return True
         if name in SOME_SUBCOMMANDS:

@@ -11,6 +11,7 @@ import msgspec
 from redialog.effect import CommandError, Reply
 
 OK = b"OK"
+_ERRORS = (CommandError, Exception)
 
 Answer: TypeAlias = dict[str, object]
 """``{"result": ...}``, or ``{"error": "ERR ..."}`` of a command that failed."""
@@ -29,7 +30,7 @@ def answer(reply: Reply, *, base64: bool) -> Answer:
         base64: whether all text in it is wanted in base64, which alone keeps bytes that are no
             UTF-8; the reply ``OK`` stays as it is. Without it, such bytes become U+FFFD.
     """
-    if isinstance(reply, CommandError | Exception):
+    if isinstance(reply, _ERRORS):
         return error(error_text(reply))
     if reply == OK:
         return {"result": "OK"}

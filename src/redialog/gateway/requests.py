@@ -6,6 +6,8 @@ import json
 from typing import NoReturn, TypeAlias
 from urllib.parse import unquote_to_bytes
 
+import msgspec
+
 Command: TypeAlias = tuple[bytes, ...]
 
 TOKEN_PARAMETER = b"_token"
@@ -25,7 +27,12 @@ def of_body(body: bytes) -> Command:
     Raises:
         BadRequest: it is none.
     """
-    return _command(_json(body))
+    try:
+        row = _ONE.decode(body)
+    except ValueError:
+        # Something else than texts is in it, or it is no JSON: the plain way says which.
+        row = None
+    return _command(_json(body)) if row is None else _texts(row)
 
 
 def batch_of_body(body: bytes) -> list[Command]:
@@ -34,6 +41,12 @@ def batch_of_body(body: bytes) -> list[Command]:
     Raises:
         BadRequest: it is none, or one of them is none; none of the others counts then.
     """
+    try:
+        found = _MANY.decode(body)
+    except ValueError:
+        found = []
+    if found:
+        return [_texts(row) for row in found]
     rows = _json(body)
     if not isinstance(rows, list) or not rows:
         raise BadRequest("ERR the body must be a JSON array of commands")
@@ -78,7 +91,7 @@ def _json(body: bytes) -> object:
     An argument is text in the end, and 1e21 or 1.10 must not become another.
     """
     try:
-        return json.loads(body, parse_int=str, parse_float=str, parse_constant=_no_constant)
+        return _PLAIN.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
     except RecursionError:
         raise BadRequest("ERR the arguments of a command must be text or numbers") from None
     except ValueError:
@@ -88,6 +101,19 @@ def _json(body: bytes) -> object:
 
 def _no_constant(_name: str) -> NoReturn:
     raise ValueError
+
+
+_PLAIN = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_no_constant)
+# Most commands are of nothing but texts. These decoders take no more than the plain one does: no
+# other encoding, no halves of surrogate pairs.
+_ONE = msgspec.json.Decoder(list[str])
+_MANY = msgspec.json.Decoder(list[list[str]])
+
+
+def _texts(row: list[str]) -> Command:
+    if not row or not row[0]:
+        raise BadRequest("ERR empty command")
+    return tuple(map(str.encode, row))
 
 
 def _command(row: object) -> Command:

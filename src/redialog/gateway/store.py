@@ -8,11 +8,12 @@ from typing import TypeAlias
 
 import msgspec
 
-from redialog.effect import AsyncTransport, Batch, CommandError, Reply
+from redialog.effect import AsyncTransport, CommandError, Reply
 from redialog.errors import ConfigurationError, TransportError
 from redialog.gateway.policy import Flags, Policy
 from redialog.gateway.replies import error_text
 from redialog.gateway.requests import Command
+from redialog.gateway.sending import Sender
 from redialog.transports.opening import open_asyncio
 from redialog.transports.urls import merged, resolve
 
@@ -52,6 +53,7 @@ class Store:
         target = msgspec.structs.replace(target, url=_without_protocol(target.url))
         options = {**merged(config, {}), "protocol": 2}
         self._transport: AsyncTransport = open_asyncio(target, options)
+        self._sender = Sender(self._transport)
         self._policy = Policy(allowed, cluster=target.kind == "cluster")
         self._many = target.kind in ("sentinel", "cluster")
         self._flags: Flags | None = None
@@ -73,7 +75,7 @@ class Store:
         refusals = await self._refusals(commands, read_only=read_only)
         wanted = [one for one, why in zip(commands, refusals, strict=True) if why is None]
         try:
-            replies = iter(await self._send(wanted) if wanted else ())
+            replies = iter(await self._sender.send(wanted) if wanted else ())
         except TransportError as error:
             if self._many and len(wanted) > 1 and not error.maybe_applied:
                 # One node failed, and others may have had their part before.
@@ -100,11 +102,11 @@ class Store:
                 return _aborted(why)
         if not self._transactions:
             # To a user who may not call MULTI, the commands would be single ones.
-            for reply in await self._send([(b"MULTI",), (b"DISCARD",)], writes=False):
+            for reply in await self._sender.alone([(b"MULTI",), (b"DISCARD",)], writes=False):
                 if isinstance(reply, CommandError):
                     return reply
             self._transactions = True
-        _, *queued, done = await self._send([(b"MULTI",), *commands, (b"EXEC",)])
+        _, *queued, done = await self._sender.alone([(b"MULTI",), *commands, (b"EXEC",)])
         for reply in queued:
             if isinstance(reply, CommandError):
                 return _aborted(reply)
@@ -119,15 +121,11 @@ class Store:
         return [self._policy.refusal(one, flags, read_only=read_only) for one in commands]
 
     async def _learn(self) -> Flags:
-        [reply] = await self._send([(b"COMMAND",)], writes=False)
+        [reply] = await self._sender.alone([(b"COMMAND",)], writes=False)
         found = Flags(reply)
         if not isinstance(reply, CommandError) or reply.code == "NOPERM":
             self._flags = found
         return found
-
-    async def _send(self, commands: Sequence[Command], *, writes: bool = True) -> Sequence[Reply]:
-        # Clients ask what they like, so nobody knows how long it takes.
-        return await self._transport.execute(Batch(tuple(commands), writes=writes, alone=True))
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -10,6 +10,7 @@ own task.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Sequence
 
@@ -94,7 +95,9 @@ class Lane:
         except BaseException as error:
             trip = self._leave(mine)
             if trip is not None and isinstance(error, asyncio.CancelledError):
-                await _over(trip)
+                # It ends when it has closed its connection, or is cancelled once more.
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.wait({trip})
             raise
         if found is ALONE:
             try:
@@ -259,13 +262,3 @@ class Lane:
         for half in (waiting[:middle], waiting[middle:]):
             if half:
                 self._set_off(half)
-
-
-async def _over(trip: asyncio.Task[None]) -> None:
-    """Returns when a trip that was cancelled has closed its connection."""
-    while not trip.done():
-        try:
-            await asyncio.wait({trip})
-        except asyncio.CancelledError:
-            # It is about to come through.
-            continue
