@@ -228,7 +228,8 @@ def test_nothing_overtakes_a_write_that_was_cancelled(
             second = asyncio.ensure_future(chat.append(Message.user("<2>")))
             assert await chat.count() >= 2
             if stalled:
-                await second
+                async with asyncio.timeout(15):
+                    await second
                 assert not front.released.is_set()
             else:
                 await turned(20)
