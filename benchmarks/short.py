@@ -58,8 +58,8 @@ MOST: dict[str, float] = {
     "one process: redialog asyncio: p99": 2.5,
     "context: beside its window": 5.0,
     "context: growth, tokens": 2.2,
-    "adapter: window at 100": 1.0,
-    "adapter: everything at 1000": 2.0,
+    "adapter: window at 100": 0.8,
+    "adapter: everything at 1000": 0.6,
     "gateway: append": 3.0,
     "import: redialog beside redis-py": 0.5,
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import binascii
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -84,6 +84,10 @@ class SessionPlan:
     def messages(self, *, strict: bool) -> Op[list[Message]]:
         """The operation behind `Session.messages`."""
         return self.reading(read.everything(self.keys.log, strict=strict))
+
+    def made(self, make: Callable[[Sequence[bytes]], list[T]]) -> Op[list[T]]:
+        """The operation behind `SessionReads._made`."""
+        return self.reading(read.everything_made(self.keys.log, make))
 
     def page(self, cursor: read.Cursor, *, strict: bool) -> Op[read.Page]:
         """The operation behind each page of `Session.iter_messages`."""

@@ -12,7 +12,6 @@ from typing import Any
 from redialog import _calls, codec, elements
 from redialog._checks import ROLE_NAMES
 from redialog._json import mapping
-from redialog._places import derived
 from redialog.errors import CorruptElement, InvalidMessage
 from redialog.messages import Message
 
@@ -59,16 +58,12 @@ def loaded(value: Mapping[str, object]) -> Message:
         raise InvalidMessage(f"this is no stored message of LangChain's: {error.reason}") from None
 
 
-def is_plain(message: Message) -> bool:
-    """Whether a message that was read is text of the user, the model or the system, with an id or
-    a name at most: `dumped` would say no more than its attributes do."""
-    raw = message._raw
-    return raw is not None and elements.parse_plain((raw,)) is not None
+def read(element: bytes) -> Message:
+    """The message that an element of a log holds, without an id where it has none of its own.
 
-
-def own_id(message: Message) -> str | None:
-    """Its id, where it has one of its own and not only from its place."""
-    return None if message.id is None or derived(message.id) else message.id
+    Damaged ones are as `redialog.Session.messages` gives them.
+    """
+    return codec.decode(element, key="", position=0)
 
 
 def dumped(message: Message) -> dict[str, Any]:
@@ -96,6 +91,9 @@ def dumped(message: Message) -> dict[str, Any]:
     if message.original_role == "developer":
         # Not every element of one has the mark itself: those of `Message.replace` do not.
         further[elements.OPENAI_ROLE] = "developer"
+    if kind == "tool" and data.get("tool_call_id") is None:
+        # Another writer's result of nobody knows which call: no reader loads it without one.
+        data["tool_call_id"] = ""
     if kind == "ai" and message.tool_calls:
         data |= _call_lists(message)
     if further:
@@ -106,7 +104,7 @@ def dumped(message: Message) -> dict[str, Any]:
 def _element(message: Message) -> dict[str, Any]:
     raw = message._raw
     if raw is None:
-        raw = codec.element(codec.stored_as(message, own_id(message), None))
+        raw = codec.element(codec.stored(message, None, None))
     element = elements.modern(elements.load(raw))
     data = element.get("data")
     found = dict(data) if isinstance(data, dict) else {}

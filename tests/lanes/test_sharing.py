@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import asyncio.selector_events
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -141,13 +141,26 @@ def test_large_calls_do_not_hold_up_small_ones(server: Server, what: str) -> Non
     run(scenario)
 
 
-def test_large_and_small_ones_take_turns_on_a_single_connection(server: Server) -> None:
+@contextlib.asynccontextmanager
+async def on_one_connection(kind: str, url: str) -> AsyncIterator[AsyncChatMemory]:
+    """A memory that may have one, of its own or of an application's."""
+    options: dict[str, Any] = {"max_connections": 1, "timeout": 2}
+    if kind == "own":
+        async with AsyncChatMemory.from_url(url, **options) as memory:
+            yield memory
+    else:
+        pool = redis.asyncio.BlockingConnectionPool.from_url(url, **options)
+        async with redis.asyncio.Redis.from_pool(pool) as client:
+            yield AsyncChatMemory.from_client(client)
+
+
+@pytest.mark.parametrize("kind", ["own", "application"])
+def test_large_and_small_ones_take_turns_on_a_single_connection(server: Server, kind: str) -> None:
     """None waits for a moment when nothing of the other kind is under way: there is none."""
 
     async def scenario() -> None:
-        options: dict[str, Any] = {"max_connections": 1, "timeout": 2}
         with FaultProxy(server.host, server.port) as proxy:
-            async with AsyncChatMemory.from_url(proxy.url, **options) as memory:
+            async with on_one_connection(kind, proxy.url) as memory:
                 await memory.ping()
                 proxy.delay(0.1)
                 done = False
@@ -184,6 +197,30 @@ def test_a_peer_that_does_not_read_stops_the_writing(server: Server) -> None:
                 waiting = len(calls) - len(wire_of(memory).flying)
                 assert waiting > 100
                 assert wire_of(memory)._transport.get_write_buffer_size() < 1 << 20
+            finally:
+                server.resume()
+            assert await outcomes(calls) == [[words.encode()] for words in said]
+
+    run(scenario)
+
+
+def test_nothing_is_written_while_asyncio_says_that_it_may_be(server: Server) -> None:
+    """It is in the middle of a write of its own; when the loop turns, what waits is written."""
+
+    async def scenario() -> None:
+        async with AsyncChatMemory.from_url(server.url) as memory:
+            await memory.ping()
+            server.pause()
+            try:
+                said = [f"{number} ".ljust(30_000, "x") for number in range(1000)]
+                calls = [execute(memory, echo(words)) for words in said]
+                await until(lambda: wire_of(memory).paused, "the socket takes no more")
+                await turned()
+                with counted_writes() as sizes:
+                    wire_of(memory).resume_writing()
+                    assert sizes == []
+                    await turned(1)
+                    assert len(sizes) > 0
             finally:
                 server.resume()
             assert await outcomes(calls) == [[words.encode()] for words in said]
@@ -245,5 +282,30 @@ def test_an_applications_client_has_its_connection_back(server: Server) -> None:
                 assert await client.ping()
                 assert await chat.count() == 10 * (number + 1)
             assert await client.echo("x") == b"x"
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_a_small_pool_of_an_application_is_enough_when_a_connection_breaks(
+    server: Server, most: int
+) -> None:
+    """What was in flight is sent again, and has no connection of its own where there is none."""
+
+    async def scenario() -> None:
+        with FaultProxy(server.host, server.port) as proxy:
+            pool = redis.asyncio.ConnectionPool.from_url(proxy.url, max_connections=most)
+            async with redis.asyncio.Redis.from_pool(pool) as client:
+                memory = AsyncChatMemory.from_client(client)
+                await memory.session("first").append(Message.user("x"))
+                # Longer than the pauses before attempts.
+                proxy.delay(0.25)
+                fault = proxy.cut_reply(match=b"EVAL")
+                chats = [memory.session(str(number)) for number in range(30)]
+                await asyncio.gather(*(one.append(Message.user(one.id)) for one in chats))
+                assert fault.hits == 1
+                proxy.delay(0)
+                for chat in chats:
+                    assert [message.text for message in await chat.messages()] == [chat.id]
 
     run(scenario)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -11,15 +12,25 @@ import pytest
 import redis
 import redis.asyncio
 from langchain_core.chat_history import BaseChatMessageHistory
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    ChatMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+    message_to_dict,
+)
 
 from redialog import (
+    ChatMemory,
     ConfigurationError,
     InvalidMessage,
     Message,
     WrongType,
 )
 from redialog.integrations.langchain import RedisChatMessageHistory, UpstashRedisChatMessageHistory
+from redialog.integrations.langchain.messages import read
 from tests.support.gateways import Gateway
 from tests.support.servers import Server
 
@@ -149,6 +160,17 @@ def test_a_ttl_is_renewed_and_none_leaves_it_alone(
         assert 100 < raw.ttl(KEY) <= 300
 
 
+def test_a_memory_may_renew_its_ttl_by_reads(server: Server) -> None:
+    """Whatever form they are in."""
+    with ChatMemory.from_url(server.url, ttl=300, ttl_mode="on_read") as memory:
+        chat = memory.session("s")
+        [message] = chat.append(Message.user("x"))
+        with server.client() as raw:
+            raw.expire(chat._plan.keys.log, 100)
+            assert chat._made(read) == [HumanMessage("x", id=message.id)]
+            assert raw.ttl(chat._plan.keys.log) > 100
+
+
 def test_a_window_is_of_turns(way: Way) -> None:
     """The newest, whole; 0 for none; what is stored is not touched."""
     history = way.make("s", window=2)
@@ -186,6 +208,32 @@ def test_a_damaged_element_is_left_out(way: Way, server: Server) -> None:
         way.messages(way.make("other"))
     with pytest.raises(WrongType):
         way.add(way.make("other"), HumanMessage("x"))
+
+
+def test_a_long_conversation_of_all_kinds_comes_in_its_order(way: Way, server: Server) -> None:
+    """Over pages, whoever wrote it; each message is one of its own."""
+    kinds: list[Any] = [
+        HumanMessage("q", name="ada"),
+        AIMessage("", tool_calls=[{"name": "f", "args": {"a": [1]}, "id": "c"}]),
+        ToolMessage("r", tool_call_id="c"),
+        AIMessage("a", response_metadata={"model_name": "m"}),
+        HumanMessage([{"type": "text", "text": "x"}]),
+        SystemMessage("s"),
+        ChatMessage(content="c", role="critic"),
+    ]
+    said = [kinds[n % 7].model_copy(update={"id": f"i-{n}"}, deep=True) for n in range(1300)]
+    history = way.make("s")
+    way.add(history, *said[:700])
+    with server.client() as raw:
+        raw.lpush(KEY, *(json.dumps(message_to_dict(one)) for one in said[700:]))
+    found = way.messages(history)
+    assert found == said
+    assert [type(one) for one in found] == [type(one) for one in said]
+    for one in found:
+        one.additional_kwargs["seen"] = one.id
+    assert [one.additional_kwargs for one in found] == [{"seen": one.id} for one in said]
+    assert way.messages(history) == said
+    assert way.messages(way.make("s", window=2)) == said[-6:]
 
 
 def test_convenience_methods(server: Server) -> None:

@@ -208,6 +208,15 @@ def test_a_message_that_has_no_class_there_is_shown() -> None:
     assert to_langchain(unnamed) == ChatMessage(content="r", role="tool")
 
 
+@pytest.mark.parametrize(
+    "data", [{"content": "r"}, {"content": "r", "tool_call_id": None}], ids=str
+)
+def test_a_result_of_no_call_is_shown(data: dict[str, Any]) -> None:
+    """LangChain's class needs an id of one."""
+    found = to_langchain(stored.loaded({"type": "tool", "data": data}))
+    assert found == ToolMessage("r", tool_call_id="")
+
+
 def test_what_no_model_takes_is_not_presented() -> None:
     """A request to remove a message is one of LangChain's messages all the same."""
     remove = from_langchain(RemoveMessage(id="m-1"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -98,6 +99,24 @@ def test_everything_starts_again_where_the_session_was_cut() -> None:
         lambda batch: lrange(logs.pop(0) if len(logs) > 1 else logs[0], batch),
     )
     assert [message.text for message in found] == ["new"]
+
+
+def test_an_adapter_makes_its_own_of_the_elements() -> None:
+    """Each page's once, oldest first; what was made of a session before its cut is dropped."""
+    before, after = log_of(150), [element(number, content="new") for number in range(1200)]
+    logs = [before]
+    given: list[int] = []
+
+    def make(elements: Sequence[bytes]) -> list[bytes]:
+        given.append(len(elements))
+        return list(elements)
+
+    _, found = answered(
+        read.everything_made(LOG, make),
+        lambda batch: lrange(logs.pop() if logs else after, batch),
+    )
+    assert found == after[::-1]
+    assert given == [FIRST_PAGE, FIRST_PAGE, PAGE_ELEMENTS, 100]
 
 
 def test_everything_does_not_start_again_for_ever() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 from redialog import callbacks, compaction, drive
@@ -110,6 +110,10 @@ class AsyncSessionReads:
     async def info(self) -> SessionInfo:
         """See `redialog.Session.info`."""
         return await self._run(self._plan.info())
+
+    async def _made(self, make: Callable[[Sequence[bytes]], list[T]]) -> list[T]:
+        """See `redialog.Session._made`."""
+        return await self._run(self._plan.made(make))
 
     async def _flow(self, flow: Flow[T]) -> T:
         return await callbacks.arun_flow(flow, self._transport)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from redialog import callbacks, compaction, drive
@@ -215,6 +215,10 @@ class SessionReads:
         Cost: 1 round trip, constant but for the oldest message, whose time is wanted.
         """
         return self._run(self._plan.info())
+
+    def _made(self, make: Callable[[Sequence[bytes]], list[T]]) -> list[T]:
+        """The whole conversation, oldest first, in an adapter's form: it makes that of elements."""
+        return self._run(self._plan.made(make))
 
     def _flow(self, flow: Flow[T]) -> T:
         return callbacks.run_flow(flow, self._transport)

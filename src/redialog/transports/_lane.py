@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections import deque
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 from redis.asyncio.connection import AbstractConnection
 
@@ -68,7 +69,9 @@ class Lane:
         self._many = False  # Whether several were answered at once of late.
         self._parting: list[tuple[AbstractConnection, bool, list[Unasked]]] = []
 
-    async def call(self, batch: Batch, packed: bytes, watch: Watch | None) -> Replies:
+    def call(
+        self, batch: Batch, packed: bytes, watch: Watch | None
+    ) -> Coroutine[Any, Any, Replies]:
         """The replies to a batch.
 
         Args:
@@ -79,7 +82,25 @@ class Lane:
         Raises:
             TransportError: as `redialog.effect.Transport.execute`.
         """
+        return self._replies(Call(packed, batch, watch, self._loop.create_future()))
+
+    async def call_within(
+        self, seconds: float, batch: Batch, packed: bytes, watch: Watch | None
+    ) -> Replies:
+        """The same, for so many seconds at most."""
         mine = Call(packed, batch, watch, self._loop.create_future())
+        try:
+            async with asyncio.timeout(seconds) as patience:
+                return await self._replies(mine)
+        except TimeoutError as error:
+            if not patience.expired():
+                raise
+            sent = mine.since > 0
+            raise failure(error, self._address, sent=sent, writes=batch.writes) from error
+
+    # What the tasks of calls do
+
+    async def _replies(self, mine: Call) -> Replies:
         self._queue.append(mine)
         try:
             if self._wire.connection is not None:
@@ -100,21 +121,6 @@ class Lane:
         finally:
             if self._parting:
                 await self._part()
-
-    async def call_within(
-        self, seconds: float, batch: Batch, packed: bytes, watch: Watch | None
-    ) -> Replies:
-        """The same, for so many seconds at most."""
-        try:
-            async with asyncio.timeout(seconds) as patience:
-                return await self.call(batch, packed, watch)
-        except TimeoutError as error:
-            if not patience.expired():
-                raise
-            sent = self._wire.connection is not None
-            raise failure(error, self._address, sent=sent, writes=batch.writes) from error
-
-    # What the tasks of calls do
 
     async def _obey(self, mine: Call) -> None:
         """Does what a call was told to."""
@@ -149,6 +155,9 @@ class Lane:
         if self._parting:
             # There may be no other than that one.
             await self._part()
+        if self._source.awaited:
+            # Redis-py's pool wakes who waits for one, and keeps it for nobody.
+            await asyncio.sleep(0)
         for _ in range(_TRIES):
             connection = await self._source.take(_USUAL)
             if is_clean(connection):
@@ -187,8 +196,7 @@ class Lane:
         if len(self._queue) >= TOGETHER and not self._wire.full:
             self._flush()
         elif not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self._turned)
+            self.writable()
 
     def _turned(self) -> None:
         self._scheduled = False
@@ -236,6 +244,12 @@ class Lane:
             self._rest()
         else:
             self._flush()
+
+    def writable(self) -> None:
+        """As `redialog.transports._lane_wire.Owner.writable`."""
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._turned)
 
     def broken(self, connection: AbstractConnection, unasked: list[Unasked]) -> None:
         """As `redialog.transports._lane_wire.Owner.broken`."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 import hiredis
 import redis.exceptions as rex
 from redis._parsers import _AsyncHiredisParser
-from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
 
 from redialog.effect import Batch, CommandError, Reply
 from redialog.transports._redis_common import command_error
@@ -36,7 +36,7 @@ class Call:
         future: what its task waits for: the replies, an error, or None where there is a word.
 
     Attributes:
-        since: when it was written.
+        since: when it was written; 0 before.
         word: what its task is told to do: `OPEN` or `ASK`.
         replies: those that have come.
         sent: whether it was written, and its task still waits for a reply.
@@ -118,10 +118,12 @@ def is_readonly(found: Reply) -> bool:
 
 
 def can_have_lane(pool: Any) -> bool:
-    """Whether the connections of a pool are redis-py's own, with the parser that is known here.
+    """Whether a pool and its connections are redis-py's own, with the parser that is known here.
 
     What an application has made of them itself, and what asks after their health, goes its own way.
     """
+    if not isinstance(pool, ConnectionPool):
+        return False
     try:
         one = pool.connection_class(**pool.connection_kwargs)
     except Exception:
@@ -138,9 +140,6 @@ def can_have_lane(pool: Any) -> bool:
 
 def is_clean(connection: AbstractConnection) -> bool:
     """Whether a connection is open, and nothing came on it that nobody asked for."""
-    if at_end(connection) or connection._writer is None:
-        return False
     parser: Any = connection._parser
     stream: Any = connection._reader
-    writer: Any = connection._writer
-    return not (stream._buffer or parser._reader.has_data() or writer.transport.is_closing())
+    return not (at_end(connection) or stream._buffer or parser._reader.has_data())

@@ -32,6 +32,9 @@ class Owner(Protocol):
     def answered(self, calls: int) -> None:
         """So many calls have their replies, and the wire can take others."""
 
+    def writable(self) -> None:
+        """The wire can take others when the loop has turned."""
+
     def broken(self, connection: AbstractConnection, unasked: list[Unasked]) -> None:
         """The wire has failed all that was in flight, and has let go of its connection."""
 
@@ -205,7 +208,9 @@ class Wire(asyncio.Protocol):
     def resume_writing(self) -> None:
         """It does again."""
         self.paused = False
-        self._owner.answered(0)
+        # Not written from here: asyncio is about to look at what its own write has left, and would
+        # end a connection twice that fails meanwhile.
+        self._owner.writable()
 
     # Time
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import redis.asyncio
 import redis.exceptions as rex
-from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
 
 from redialog.transports._redis_common import UNREACHED, failure
 from redialog.transports._redis_waiting import Waiting, at_end, cancellations
@@ -54,6 +54,14 @@ class Connections:
         # Condition loses it, its Semaphore does not.
         self._free = asyncio.Semaphore(self.pool.max_connections) if owned else None
 
+    @property
+    def spare(self) -> bool:
+        """Whether a call may have one that could do without: the last one is for all the others.
+
+        Of an own pool it waits for it.
+        """
+        return self._owned or len(self.pool._in_use_connections) + 1 < self.pool.max_connections
+
     async def take(self, waiting: Waiting) -> AbstractConnection:
         """A connection for one user, who gives it back with `keep`, or else with `part`.
 
@@ -90,7 +98,7 @@ class Connections:
                 await connection.disconnect(nowait=True)
             elif self._owned:
                 # `close` has closed all that were idle.
-                await connection.disconnect()
+                await _close(connection)
             await self.pool.release(connection)
             if broken:
                 # The others may have died with it: the pool checks what it hands out again.
@@ -103,7 +111,7 @@ class Connections:
         self.closed = True
         await self._release_idle()
         if self._owned:
-            await self.pool.disconnect(inuse_connections=False)
+            await asyncio.gather(*map(_close, self.pool._available_connections))
 
     def _leave(self) -> None:
         if self._free is not None:
@@ -134,7 +142,7 @@ class Connections:
         """A connection of an own pool, which has one."""
         connection: AbstractConnection = self.pool.get_available_connection()
         try:
-            await self.pool.ensure_connection(connection)
+            await self._ensure(connection)
         except BaseException:
             # A task that was cancelled in the middle of the greeting: the pool would take the
             # connection for one that has logged in and chosen its database.
@@ -146,12 +154,38 @@ class Connections:
     async def _borrowed(self) -> AbstractConnection:
         """A connection of an application's pool, which may have to wait for one."""
         asked = cancellations()
-        connection: AbstractConnection = await self.pool.get_connection()
-        if cancellations() > asked:
+        waits = isinstance(self.pool, ConnectionPool) and not self.pool.can_get_connection()
+        self.awaited += waits
+        try:
+            connection: AbstractConnection = await self.pool.get_connection()
+        finally:
+            self.awaited -= waits
+        try:
+            if cancellations() > asked:
+                raise asyncio.CancelledError
+            if at_end(connection):
+                await self._ensure(connection)
+        except BaseException:
             await self.pool.release(connection)
-            raise asyncio.CancelledError
+            raise
         return connection
+
+    async def _ensure(self, connection: AbstractConnection) -> None:
+        """Makes sure that a connection of the pool is open."""
+        if at_end(connection):
+            await connection.disconnect(nowait=True)
+        await self.pool.ensure_connection(connection)
 
     async def _release_idle(self) -> None:
         while self._idle:
             await self.pool.release(self._idle.pop())
+
+
+async def _close(connection: AbstractConnection) -> None:
+    """Closes a connection; at once, where its peer does not take part in the end of TLS."""
+    writer = connection._writer
+    try:
+        await connection.disconnect()
+    except rex.TimeoutError:
+        if writer is not None:
+            writer.transport.abort()

@@ -65,6 +65,7 @@ def cancellations() -> int:
 
 
 def at_end(connection: AbstractConnection) -> bool:
-    """Whether the server has closed a connection that nobody was using."""
-    reader = connection._reader
-    return reader is None or reader.at_eof()
+    """Whether a connection that nobody was using is closed, also where redis-py takes it for open:
+    of one that was reset, its stream reads no end."""
+    reader, writer = connection._reader, connection._writer
+    return reader is None or writer is None or reader.at_eof() or writer.transport.is_closing()

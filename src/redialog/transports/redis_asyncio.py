@@ -95,9 +95,11 @@ class AsyncRedisTransport:
             self._before()
         connections = self._connections or await self._opened()
         packed = pack(batch)
-        # A second attempt is made for itself: what failed the first must not fail it, too.
         alone = batch.alone or len(packed) > LANE_BYTES
-        if self._lane is None or alone or (within is not None if again is None else again):
+        if within is not None if again is None else again:
+            # A second attempt is made for itself: what failed the first must not fail it, too.
+            alone = alone or connections.spare
+        if self._lane is None or alone:
             replies = await self._served(connections, batch, packed, Waiting(within, watch))
         elif within is None:
             replies = await self._lane.call(batch, packed, watch)

@@ -13,7 +13,7 @@ from redialog import sharing
 from redialog.aio import AsyncSession
 from redialog.errors import ConfigurationError, InvalidMessage, InvalidSessionId
 from redialog.integrations.langchain import runs
-from redialog.integrations.langchain.messages import from_langchain, presented
+from redialog.integrations.langchain.messages import from_langchain, presented, read
 from redialog.memory.sources import OfSession
 from redialog.messages import Message
 from redialog.settings import TTL
@@ -125,8 +125,8 @@ class _History(BaseChatMessageHistory):
             return self._given(await asyncio.to_thread(self._read, self.session))
         chat = self.asession()
         if self.window is None:
-            return self._given(await chat.messages())
-        return self._given(await chat.window(turns=self.window))
+            return self._given(await chat._made(read))
+        return self._given(presented(await chat.window(turns=self.window)))
 
     def add_messages(self, messages: Sequence[BaseMessage]) -> None:
         """Adds messages: all of them or none, one after the other and exactly once.
@@ -199,13 +199,14 @@ class _History(BaseChatMessageHistory):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.session_id!r}>"
 
-    def _read(self, chat: Session) -> list[Message]:
-        return chat.messages() if self.window is None else chat.window(turns=self.window)
+    def _read(self, chat: Session) -> list[BaseMessage]:
+        if self.window is None:
+            return chat._made(read)
+        return presented(chat.window(turns=self.window))
 
-    def _given(self, found: Sequence[Message]) -> list[BaseMessage]:
-        given = presented(found)
-        self._handed.note(given)
-        return given
+    def _given(self, found: list[BaseMessage]) -> list[BaseMessage]:
+        self._handed.note(found)
+        return found
 
 
 class RedisChatMessageHistory(_History):

@@ -21,6 +21,7 @@ from langchain_core.messages import (
 from redialog import stored
 from redialog._checks import Role
 from redialog.errors import InvalidMessage
+from redialog.integrations.langchain import plain
 from redialog.messages import Message
 
 _CLASSES: dict[str, type[BaseMessage]] = {
@@ -33,18 +34,14 @@ _CLASSES: dict[str, type[BaseMessage]] = {
     "remove": RemoveMessage,
 }
 
-# Most messages: told apart in half a microsecond, they take a fifth of the time of others.
-_PLAIN_CLASSES: dict[str, type[BaseMessage]] = {
-    "user": HumanMessage,
-    "assistant": AIMessage,
-    "system": SystemMessage,
-}
 _PLAIN_ROLES: dict[type[BaseMessage], Role] = {
     HumanMessage: "user",
     AIMessage: "assistant",
     SystemMessage: "system",
 }
 _SAID = frozenset({"content", "type", "id", "name"})
+
+_NOT_FOR_MODELS = frozenset({"damaged", "remove"})
 
 _MUST = ("content", "id", "name", "tool_call_id", "role")
 _FEWER = ((*_MUST, "tool_calls", "invalid_tool_calls"), _MUST)
@@ -85,9 +82,32 @@ def to_langchain(message: Message) -> BaseMessage:
     Raises:
         InvalidMessage: it is damaged.
     """
-    plain = _PLAIN_CLASSES.get(message.role)
-    if plain is not None and stored.is_plain(message):
-        return plain(content=message.text, id=stored.own_id(message), name=message.name)
+    found = None if message._raw is None else plain.read(message._raw)
+    return _further(message) if found is None else found
+
+
+def presented(messages: Iterable[Message]) -> list[BaseMessage]:
+    """The messages that a model can be given, as LangChain's.
+
+    Damaged elements and requests to remove a message are left out; the session shows them.
+    """
+    return [to_langchain(one) for one in messages if one.role not in _NOT_FOR_MODELS]
+
+
+def read(elements: Iterable[bytes]) -> list[BaseMessage]:
+    """The same of the elements of a log."""
+    found: list[BaseMessage] = []
+    for raw in elements:
+        message = plain.read(raw)
+        if message is not None:
+            found.append(message)
+        elif (one := stored.read(raw)).role not in _NOT_FOR_MODELS:
+            found.append(_further(one))
+    return found
+
+
+def _further(message: Message) -> BaseMessage:
+    """Any message as LangChain's, by way of its stored form."""
     form = stored.dumped(message)
     kind, data = _CLASSES[form["type"]], form["data"]
     for names in (data, *_FEWER):
@@ -96,14 +116,6 @@ def to_langchain(message: Message) -> BaseMessage:
         with suppress(TypeError, ValueError):
             return kind(**{name: data[name] for name in names if name in data})
     return ChatMessage(content=message.text, role=message.role)
-
-
-def presented(messages: Iterable[Message]) -> list[BaseMessage]:
-    """The messages that a model can be given, as LangChain's.
-
-    Damaged elements and requests to remove a message are left out; the session shows them.
-    """
-    return [to_langchain(one) for one in messages if one.role not in ("damaged", "remove")]
 
 
 def _has_more(message: BaseMessage) -> bool:
