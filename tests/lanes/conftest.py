@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from redialog import plan
+from redialog import AsyncChatMemory, plan
+from tests.rest.front import Front
+from tests.support.gateways import Gateway
 from tests.support.servers import Server
 
 
@@ -22,6 +25,30 @@ def server(own_server: Server) -> Server:
     """The same, empty."""
     own_server.flush()
     return own_server
+
+
+@pytest.fixture(scope="module")
+def gateway(own_server: Server) -> Iterator[Gateway]:
+    """The REST protocol before that server."""
+    with Gateway(own_server.url) as found:
+        yield found
+
+
+@pytest.fixture
+def front(gateway: Gateway, server: Server) -> Iterator[Front]:
+    """What sees each request before the gateway."""
+    with Front(gateway.url) as found:
+        yield found
+
+
+@pytest.fixture
+def connected(front: Front, gateway: Gateway) -> Callable[..., AsyncChatMemory]:
+    """Makes memories that go there."""
+
+    def make(**options: Any) -> AsyncChatMemory:
+        return AsyncChatMemory.from_url(front.url, token=gateway.token, **options)
+
+    return make
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -10,6 +11,8 @@ from redialog import AsyncChatMemory
 from redialog.effect import Batch
 from redialog.transports._lane import Lane
 from redialog.transports._lane_wire import Wire
+from redialog.transports._rest_lane import Lane as RestLane
+from tests.rest.front import Front
 from tests.support.servers import wait_until
 
 
@@ -30,6 +33,24 @@ def lane_of(memory: AsyncChatMemory) -> Lane:
 def wire_of(memory: AsyncChatMemory) -> Wire:
     """Its connection."""
     return lane_of(memory)._wire
+
+
+def rest_lane_of(memory: AsyncChatMemory) -> RestLane:
+    """The lane of a memory on a REST service that has been used."""
+    transport: Any = memory._transport
+    found = transport._lane
+    assert isinstance(found, RestLane)
+    return found
+
+
+def rest_words(front: Front) -> list[list[str]]:
+    """What each request asks to be echoed."""
+    found = []
+    for one in front.seen:
+        document = json.loads(one.body)
+        rows = document if one.path == "/pipeline" else [document]
+        found.append([row[1] for row in rows if row[0] == "ECHO"])
+    return found
 
 
 def execute(memory: AsyncChatMemory, batch: Batch, **options: Any) -> asyncio.Task[Any]:

@@ -42,11 +42,15 @@ class Standing:
         warm: whether there is a connection.
         waits: whether another call has it, and there may be no more.
         secure: whether it is one with TLS.
+        joined: whether another write goes in the same request.
+        coalesce: whether it might.
     """
 
     warm: bool = True
     waits: bool = False
     secure: bool = False
+    joined: bool = False
+    coalesce: bool = True
 
 
 STANDINGS = {
@@ -55,6 +59,12 @@ STANDINGS = {
     "connecting with TLS": Standing(warm=False, secure=True),
     "connected with TLS": Standing(secure=True),
     "waiting for another": Standing(waits=True),
+    "in one request": Standing(joined=True),
+    "in one request, connecting": Standing(warm=False, joined=True),
+    "in one request, waiting for another": Standing(waits=True, joined=True),
+    "not coalesced": Standing(coalesce=False),
+    "connecting, not coalesced": Standing(warm=False, coalesce=False),
+    "waiting for another, not coalesced": Standing(waits=True, coalesce=False),
 }
 
 
@@ -65,7 +75,10 @@ class Scene:
         self.front = front
         self._token = token
         self._standing = standing
-        self._options: dict[str, Any] = {"max_connections": 1 if standing.waits else 4}
+        self._options: dict[str, Any] = {
+            "max_connections": 1 if standing.waits else 4,
+            "coalesce": standing.coalesce,
+        }
         if standing.secure:
             self._options["ssl_ca_certs"] = authority_file(folder)
 
@@ -85,10 +98,13 @@ class Scene:
         before = [asyncio.create_task(talk(memory, "before"))] if self._standing.waits else []
         running = CancelledAt(chat.append(Message.user("x")), nth, moment)
         one = asyncio.create_task(awaited(running))
+        beside = []
+        if self._standing.joined:
+            beside = [asyncio.create_task(memory.session("t").append(Message.user("y")))]
         await asyncio.sleep(0)
         behind = asyncio.create_task(talk(memory, "behind"))
         results = await asyncio.gather(one, return_exceptions=True)
-        await asyncio.gather(*before, behind)
+        await asyncio.gather(*before, *beside, behind)
         await talk(memory, "later")
         await memory.close()
         return results[0], running.waits
@@ -191,17 +207,20 @@ def test_a_second_event_loop_is_refused(front: Front, gateway: Gateway) -> None:
         first.run(left_alone(front))
 
 
-def test_closing_under_tasks_that_are_calling(front: Front, gateway: Gateway) -> None:
+@pytest.mark.parametrize(("coalesce", "requests"), [(True, 1), (False, 2)])
+def test_closing_under_tasks_that_are_calling(
+    coalesce: bool, requests: int, front: Front, gateway: Gateway
+) -> None:
     """Calls that are under way end as they would; a lost reply is then in doubt."""
 
     async def scenario() -> None:
-        memory = AsyncChatMemory.from_url(front.url, token=gateway.token)
+        memory = AsyncChatMemory.from_url(front.url, token=gateway.token, coalesce=coalesce)
         await memory.session("a").append(Message.user("the script is known now"))
         fault = front.on(held, match=b"EVAL", times=2)
         calls = [
             asyncio.create_task(memory.session(name).append(Message.user("x"))) for name in "ab"
         ]
-        await until(lambda: fault.hits == 2, "both are on their way")
+        await until(lambda: fault.hits == requests, "both are on their way")
         await memory.close()
         assert not any(call.done() for call in calls)
         front.released.set()

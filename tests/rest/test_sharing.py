@@ -221,7 +221,7 @@ def test_connections_that_all_died_cost_one_attempt(front: Front, gateway: Gatew
 
 def test_with_asyncio_they_cost_one_attempt_too(front: Front, gateway: Gateway) -> None:
     """The same."""
-    options: dict[str, Any] = {"token": gateway.token, "socket_timeout": 0.3}
+    options: dict[str, Any] = {"token": gateway.token, "socket_timeout": 0.3, "coalesce": False}
 
     async def scenario() -> None:
         async with AsyncChatMemory.from_url(front.url, **options) as memory:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+from typing import TypeVar
+
+E = TypeVar("E", bound="RedialogError")
+
 
 class RedialogError(Exception):
     """The root of all errors of this library.
@@ -28,3 +33,10 @@ def _rebuild(cls: type[RedialogError], text: str, fields: dict[str, object]) -> 
     error = cls.__new__(cls)
     RedialogError.__init__(error, text, **fields)
     return error
+
+
+def alike(error: E) -> E:
+    """The same error for somebody else, who raises it for himself."""
+    found = copy.copy(error)
+    found.__cause__ = error.__cause__
+    return found

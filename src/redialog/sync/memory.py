@@ -84,7 +84,7 @@ class ChatMemory:
             deadline: how many seconds an operation loses at most to failures; at most 45.
             durability: when a write is done: ``acknowledged``: the primary has it, and a failover
                 can lose it; ``replicated`` (Sentinel, Cluster): no failover can.
-            coalesce: of `AsyncChatMemory`: what its tasks ask at once shares a connection.
+            coalesce: of `AsyncChatMemory`: what its tasks ask at once travels together.
             config: options of redis-py, passed on unchanged.
             **client_options: the same as keywords, such as ``socket_timeout`` or ``ssl_ca_certs``.
 

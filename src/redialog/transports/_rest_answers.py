@@ -36,6 +36,22 @@ _NO_MORE = re.compile(r"max (daily request|requests) limit exceeded")
 _NOT_SO_LARGE = "max request size exceeded"
 
 
+class Rows(msgspec.Struct, frozen=True):
+    """What an answer says of commands.
+
+    Attributes:
+        found: of each, as the protocol has it.
+        writes: whether they may have changed anything.
+    """
+
+    found: list[Any]
+    writes: bool
+
+    def part(self, begin: int, end: int) -> Rows:
+        """The same of some of them."""
+        return Rows(self.found[begin:end], self.writes)
+
+
 class Reader:
     """Reads the answers of one service.
 
@@ -63,6 +79,16 @@ class Reader:
                 carried out.
             ConfigurationError: the request is larger than the service takes.
         """
+        found = self.rows(answer, request, writes=writes, now=now)
+        return self.replies_in(found) if isinstance(found, Rows) else [found] * request.count
+
+    def rows(
+        self, answer: Answer, request: Request, *, writes: bool, now: datetime
+    ) -> Rows | CommandError:
+        """What an answer says of each command, unread; an error: it refuses all of them as one.
+
+        The arguments and errors are those of `replies`.
+        """
         if answer.status != _BAD_REQUEST and answer.status not in _FINE:
             raise self._refusal(answer, request, writes, now)
         # Who finds the request bad has not carried it out.
@@ -73,14 +99,22 @@ class Reader:
             raise self._unreadable(answer, writes) from None
         if (text := _error(document)) is not None:
             # Also in place of the list: then none of the commands was run.
-            return [self._refused(text, request)] * request.count
+            return self._refused(text, request)
         rows = [document] if request.path == "/" else document
         if not isinstance(rows, list) or len(rows) != request.count:
             raise self._stranger(writes)
-        limited = [_NO_MORE.search(_error(row) or "") is not None for row in rows]
+        return Rows(rows, writes)
+
+    def replies_in(self, rows: Rows) -> list[Reply]:
+        """The replies in what is said of some commands.
+
+        Raises:
+            TransportError: as `replies`.
+        """
+        limited = [_NO_MORE.search(_error(row) or "") is not None for row in rows.found]
         if any(limited):
-            raise self._no_more(writes and not all(limited))
-        return [self._reply(row, writes) for row in rows]
+            raise self._no_more(rows.writes and not all(limited))
+        return [self._reply(row, rows.writes) for row in rows.found]
 
     def _reply(self, row: Any, writes: bool) -> Reply:
         if (text := _error(row)) is not None:

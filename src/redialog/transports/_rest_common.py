@@ -65,25 +65,37 @@ def requests(batch: Batch, limit: int) -> list[Request]:
         MessageTooLarge: one command is larger than that.
         DataError: an argument is no UTF-8, which JSON cannot carry.
     """
+    return cut(rows(batch, limit), limit)
+
+
+def rows(batch: Batch, limit: int) -> list[bytes]:
+    """The commands of a batch, each as it stands in a request; as `requests`."""
+    found = [_row(command) for command in batch.commands]
+    largest = max(map(len, found), default=0)
+    if largest > limit:
+        raise MessageTooLarge(size=largest, limit=limit, what="request")
+    return found
+
+
+def cut(found: Sequence[bytes], limit: int) -> list[Request]:
+    """As few requests as hold these commands, none of which is larger than the limit."""
     parts: list[list[bytes]] = []
     size = 0
-    for command in batch.commands:
-        row = _row(command)
-        if len(row) > limit:
-            raise MessageTooLarge(size=len(row), limit=limit, what="request")
+    for row in found:
         if not parts or size + len(row) + 1 > limit:
             parts.append([])
             size = 1
         parts[-1].append(row)
         # With the comma or bracket behind it.
         size += len(row) + 1
-    return [_request(rows) for rows in parts]
+    return [one_request(part) for part in parts]
 
 
-def _request(rows: Sequence[bytes]) -> Request:
-    if len(rows) == 1:
-        return Request("/", rows[0], 1)
-    return Request("/pipeline", b"[" + b",".join(rows) + b"]", len(rows))
+def one_request(found: Sequence[bytes]) -> Request:
+    """The request of these commands."""
+    if len(found) == 1:
+        return Request("/", found[0], 1)
+    return Request("/pipeline", b"[" + b",".join(found) + b"]", len(found))
 
 
 def _row(command: Command) -> bytes:

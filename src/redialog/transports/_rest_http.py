@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 
-from redialog.effect import Batch, Replies
+from redialog.effect import Batch, CommandError, Replies, Reply
 from redialog.errors import (
     ConnectError,
     ConnectionLost,
@@ -17,7 +17,7 @@ from redialog.errors import (
     TLSError,
     TransportError,
 )
-from redialog.transports._rest_answers import Reader
+from redialog.transports._rest_answers import Reader, Rows
 from redialog.transports._rest_common import SYNC_TOKEN, Answer, Request, sync_token
 from redialog.transports._rest_needs import httpx
 from redialog.transports._rest_options import Secret, Site
@@ -41,19 +41,34 @@ class Talk:
     """
 
     def __init__(self, site: Site) -> None:
-        self._reader = Reader(site.address)
+        self.reader = Reader(site.address)
         self._sync_token = ""
 
     def headers(self) -> dict[str, str]:
         """What a request has beside the headers that all have."""
         return {SYNC_TOKEN: self._sync_token}
 
-    def replies(self, response: httpx.Response, request: Request, *, writes: bool) -> Replies:
+    def replies(self, response: httpx.Response, request: Request, *, writes: bool) -> list[Reply]:
         """The replies in a response.
 
         Raises:
             RedialogError: there are none.
         """
+        answer, now = self._answer(response, writes), datetime.now(UTC)
+        return self.reader.replies(answer, request, writes=writes, now=now)
+
+    def rows(
+        self, response: httpx.Response, request: Request, *, writes: bool
+    ) -> Rows | CommandError:
+        """What a response says of each command, unread; an error: it refuses all of them as one.
+
+        Raises:
+            RedialogError: there is nothing.
+        """
+        answer, now = self._answer(response, writes), datetime.now(UTC)
+        return self.reader.rows(answer, request, writes=writes, now=now)
+
+    def _answer(self, response: httpx.Response, writes: bool) -> Answer:
         answer = Answer(response.status_code, response.headers, response.content)
         token = sync_token(answer)
         # Of replies that cross, a read's says nothing of the write that another thread has sent
@@ -62,7 +77,7 @@ class Talk:
             writes or self._sync_token == response.request.headers[SYNC_TOKEN]
         ):
             self._sync_token = token
-        return self._reader.replies(answer, request, writes=writes, now=datetime.now(UTC))
+        return answer
 
 
 class Login(httpx.Auth):
@@ -86,9 +101,9 @@ def nobody(batch: Batch) -> Replies:
     return [[] for _ in batch.commands]
 
 
-def after(number: int, error: TransportError, batch: Batch) -> TransportError:
+def after(number: int, error: TransportError, *, writes: bool) -> TransportError:
     """The error of the request that came after so many others of the same batch."""
-    return error.in_doubt(None) if number and batch.writes else error
+    return error.in_doubt(None) if number and writes else error
 
 
 def all_in_use(address: str) -> ConnectError:

@@ -71,13 +71,13 @@ def open_asyncio(
         options: the same.
         deadline: the same.
         durability: the same.
-        coalesce: whether what is asked of a server at the same moment goes over one connection.
+        coalesce: whether what is asked of a server at the same moment travels together.
     """
     patience = _checked(target, deadline, durability)
     if target.kind == "rest":
         from redialog.transports.rest_asyncio import open_rest_asyncio
 
-        found = open_rest_asyncio(target.url, target.token, options)
+        found = open_rest_asyncio(target.url, target.token, options, coalesce=coalesce)
         found.patience = patience
         return found
     if target.kind in ("sentinel", "cluster"):

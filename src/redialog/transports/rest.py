@@ -224,7 +224,7 @@ class RestTransport:
                     if wire.broken:
                         # The others may have died with it.
                         pool.drop_idle()
-                    raise http.after(number, error, batch) from error.__cause__
+                    raise http.after(number, error, writes=batch.writes) from error.__cause__
         finally:
             with _mine().lock:
                 kept = pool.users > 0 and not wire.broken

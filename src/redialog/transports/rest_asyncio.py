@@ -4,84 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import os
-import ssl
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
-from redialog.effect import Batch, Patience, Replies, Reply
+from redialog.effect import Batch, CommandError, Patience, Replies, Reply
 from redialog.errors import Closed, TransportError, WrongEventLoop
 from redialog.transports import _rest_http as http
-from redialog.transports._rest_common import HEADERS, Request, requests
-from redialog.transports._rest_needs import httpcore, httpx
-from redialog.transports._rest_options import KEPT_S, Site, site
-from redialog.transports._rest_stream_asyncio import AsyncBackend
+from redialog.transports._rest_answers import Rows
+from redialog.transports._rest_common import Request, cut, rows
+from redialog.transports._rest_lane import Lane
+from redialog.transports._rest_needs import httpx
+from redialog.transports._rest_options import Site, site
 from redialog.transports._rest_timer import Timer, end_of
 from redialog.transports._rest_upstash import of_client
+from redialog.transports._rest_wire_asyncio import Wire
 from redialog.transports._tasks import to_the_end
 
+T = TypeVar("T")
 
-def open_rest_asyncio(url: str, token: str, options: Mapping[str, object]) -> AsyncRestTransport:
+
+def open_rest_asyncio(
+    url: str, token: str, options: Mapping[str, object], *, coalesce: bool = True
+) -> AsyncRestTransport:
     """An asyncio transport to a REST service; see `redialog.transports.rest.open_rest`."""
-    return AsyncRestTransport(site(url, token, options))
+    return AsyncRestTransport(site(url, token, options), coalesce=coalesce)
 
 
 def adopt_upstash_asyncio(client: object) -> AsyncRestTransport:
     """An asyncio transport to where an application's client leads; the client is left alone."""
     return AsyncRestTransport(of_client(client))
-
-
-class _Wire:
-    """One connection, made when it is used and again when it has died; for one call at a time.
-
-    Each has a client of its own, as in `redialog.transports.rest`. Here it is cancelled calls for
-    which a shared pool of httpx's loses connections; a wire is closed after one.
-
-    Attributes:
-        broken: whether it cannot be used any more.
-    """
-
-    def __init__(self, found: Site, context: ssl.SSLContext) -> None:
-        self.broken = False
-        self._client = httpx.AsyncClient(
-            transport=_Carrier(context),
-            base_url=found.url,
-            headers=HEADERS,
-            auth=http.Login(found.token),
-            follow_redirects=False,
-            trust_env=False,
-        )
-
-    async def post(self, request: Request, headers: dict[str, str], timer: Timer) -> httpx.Response:
-        """Sends a request and reads its whole response."""
-        # A timer of our own, which ends also what trickles.
-        async with timer.begin():
-            return await self._client.post(
-                request.path,
-                content=request.body,
-                headers=headers,
-                timeout=httpx.Timeout(None, connect=timer.connect),
-                extensions={"trace": timer.note},
-            )
-
-    async def close(self) -> None:
-        """Closes the connection."""
-        await self._client.aclose()
-
-
-class _Carrier(httpx.AsyncHTTPTransport):
-    """httpx's own transport, over a connection that a cancellation closes."""
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        super().__init__(verify=context, trust_env=False)
-        # httpx takes no backend for it.
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=context,
-            max_connections=1,
-            keepalive_expiry=KEPT_S,
-            retries=0,
-            network_backend=AsyncBackend(),
-        )
 
 
 class _Pool:
@@ -96,14 +49,14 @@ class _Pool:
 
     def __init__(self, found: Site) -> None:
         self.users = 0
-        self.idle: list[_Wire] = []
+        self.idle: list[Wire] = []
         self.free = asyncio.Semaphore(found.options.max_connections)
         self._site = found
         self._context = found.context()
 
-    def take(self) -> _Wire:
+    def take(self) -> Wire:
         """An idle wire, or a new one."""
-        return self.idle.pop() if self.idle else _Wire(self._site, self._context)
+        return self.idle.pop() if self.idle else Wire(self._site, self._context)
 
     async def drop_idle(self) -> None:
         """Closes the wires that are idle."""
@@ -144,12 +97,15 @@ class AsyncRestTransport:
 
     Args:
         found: the service.
+        coalesce: whether what is asked at the same moment goes in one request.
     """
 
-    def __init__(self, found: Site) -> None:
+    def __init__(self, found: Site, *, coalesce: bool = True) -> None:
         self.address = found.address
         self.patience = Patience()
         self._site = found
+        self._coalesce = coalesce
+        self._lane: Lane | None = None
         self._talk = http.Talk(found)
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -167,30 +123,75 @@ class AsyncRestTransport:
         until = None if within is None else asyncio.get_running_loop().time() + within
         if batch.to == "sentinels":
             return http.nobody(batch)
-        parts = requests(batch, self._site.options.max_request_bytes)
-        pool = self._joined_pool()
-        await self._admitted(pool, until)
-        try:
-            found = await self._exchanged(pool, parts, batch, until)
-        finally:
-            pool.free.release()
+        made = rows(batch, self._site.options.max_request_bytes)
+        self._join()
+        if self._lane is not None and self._lane.takes(batch, made):
+            found = await self._lane.call(batch, made, until)
+        else:
+            found = await self.alone(batch, made, until)
         return [[(self.address, reply)] for reply in found] if batch.to else found
 
-    async def _exchanged(
-        self, pool: _Pool, parts: Sequence[Request], batch: Batch, until: float | None
+    async def alone(
+        self, batch: Batch, made: Sequence[bytes], until: float | None = None
     ) -> list[Reply]:
+        """The replies to a batch that travels alone.
+
+        Args:
+            batch: the same.
+            made: its commands, as `rows` makes them.
+            until: when it must be over; None: the usual limits are enough.
+        """
+        parts = cut(made, self._site.options.max_request_bytes)
+        found = await self._served(lambda: parts, batch.writes, until, self._talk.replies)
+        return [reply for part in found for reply in part]
+
+    async def together(
+        self, request: Callable[[], Request], *, writes: bool
+    ) -> Rows | CommandError:
+        """As `redialog.transports._rest_lane_calls.Carrier.together`."""
+        [found] = await self._served(lambda: [request()], writes, None, self._talk.rows)
+        return found
+
+    def read(self, found: Rows) -> list[Reply]:
+        """The replies in what the service says of some commands."""
+        return self._talk.reader.replies_in(found)
+
+    async def _served(
+        self,
+        parts: Callable[[], Sequence[Request]],
+        writes: bool,
+        until: float | None,
+        read: Callable[..., T],
+    ) -> list[T]:
+        """What is read from the answers to requests, which follow each other on one connection."""
+        pool = self._pool
+        assert pool is not None  # noqa: S101 - joined
+        await self._admitted(pool, until)
+        try:
+            return await self._exchanged(pool, parts(), writes, until, read)
+        finally:
+            pool.free.release()
+
+    async def _exchanged(
+        self,
+        pool: _Pool,
+        parts: Sequence[Request],
+        writes: bool,
+        until: float | None,
+        read: Callable[..., T],
+    ) -> list[T]:
         wire = pool.take()
-        found: list[Reply] = []
+        found: list[T] = []
         try:
             for number, part in enumerate(parts):
                 try:
-                    response = await self._sent(wire, part, batch.writes, until)
-                    found += self._talk.replies(response, part, writes=batch.writes)
+                    response = await self._sent(wire, part, writes, until)
+                    found.append(read(response, part, writes=writes))
                 except TransportError as error:
                     if wire.broken:
                         # The others may have died with it.
                         await to_the_end(pool.drop_idle())
-                    raise http.after(number, error, batch) from error.__cause__
+                    raise http.after(number, error, writes=writes) from error.__cause__
         finally:
             if pool.users and not wire.broken:
                 pool.idle.append(wire)
@@ -199,7 +200,7 @@ class AsyncRestTransport:
         return found
 
     async def _sent(
-        self, wire: _Wire, request: Request, writes: bool, until: float | None
+        self, wire: Wire, request: Request, writes: bool, until: float | None
     ) -> httpx.Response:
         timer = Timer(self._site.options, until)
         # Also after a cancellation between a request and its reply.
@@ -225,8 +226,8 @@ class AsyncRestTransport:
         except TimeoutError as error:
             raise http.all_in_use(self.address) from error
 
-    def _joined_pool(self) -> _Pool:
-        """The pool of this loop, of which the transport is a user."""
+    def _join(self) -> None:
+        """Makes the transport a user of the pool of this loop."""
         loop = self._checked_loop()
         if self._pool is None:
             key, pools = self._site.key, _pools(loop)
@@ -235,7 +236,9 @@ class AsyncRestTransport:
                 pool = pools[key] = _Pool(self._site)
             pool.users += 1
             self._pool = pool
-        return self._pool
+            if self._coalesce:
+                options = self._site.options
+                self._lane = Lane(self, options.max_connections, options.max_request_bytes)
 
     def _checked_loop(self) -> asyncio.AbstractEventLoop:
         loop = asyncio.get_running_loop()
