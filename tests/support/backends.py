@@ -61,7 +61,7 @@ BACKENDS = [
         ("rest", 0, False),
     )
     for facade in ("sync", "async")
-] + [Backend("not-coalesced", "async")]
+] + [Backend("not-coalesced", "async"), Backend("rest-not-coalesced", "async", 0)]
 
 
 @dataclass(frozen=True)
@@ -162,17 +162,23 @@ def _cluster(ground: Ground, _: str) -> Place:
     return Place(group.url, cast(redis.Redis, group.client()))
 
 
-def _rest(ground: Ground, _: str) -> Place:
+def _rest(ground: Ground, _: str, **options: Any) -> Place:
     """The REST protocol, as the project's own gateway speaks it."""
     server = ground.server_of("redis")
     gateway = ground.closing.enter_context(Gateway(server.url))
-    return Place(gateway.url, server.client(), lambda _: (gateway.url, {"token": gateway.token}))
+    options["token"] = gateway.token
+    return Place(gateway.url, server.client(), lambda _: (gateway.url, dict(options)))
 
 
 def _not_coalesced(ground: Ground, _: str) -> Place:
     """Each call of a task over a connection of its own."""
     server = ground.server_of("redis")
     return Place(server.url, server.client(), lambda _: (server.url, {"coalesce": False}))
+
+
+def _rest_not_coalesced(ground: Ground, server: str) -> Place:
+    """Each call of a task in a request of its own."""
+    return _rest(ground, server, coalesce=False)
 
 
 OPENERS: dict[str, Callable[[Ground, str], Place]] = {
@@ -182,6 +188,7 @@ OPENERS: dict[str, Callable[[Ground, str], Place]] = {
     "cluster": _cluster,
     "rest": _rest,
     "not-coalesced": _not_coalesced,
+    "rest-not-coalesced": _rest_not_coalesced,
 }
 """How a backend is started that is no server of `tests.support.servers.find_server` alone."""
 

@@ -8,7 +8,6 @@ its task. `redialog.transports._lane_wire` has the connection; here is who waits
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections import deque
 from collections.abc import Coroutine
 from typing import Any, Protocol
@@ -17,6 +16,7 @@ from redis.asyncio.connection import AbstractConnection
 
 from redialog.effect import Batch, Replies
 from redialog.errors import RedialogError
+from redialog.errors._root import alike
 from redialog.transports._lane_calls import OPEN, Call, Unasked, handle, is_clean
 from redialog.transports._lane_wire import GONE, Wire
 from redialog.transports._redis_common import failure
@@ -141,7 +141,7 @@ class Lane:
             # Each for itself would now wait as long again.
             for one in self._queue:
                 if one is not mine:
-                    one.end(_like(error))
+                    one.end(alike(error))
             self._queue.clear()
             raise
         self._opener = None
@@ -255,10 +255,3 @@ class Lane:
         """As `redialog.transports._lane_wire.Owner.broken`."""
         self._parting.append((connection, True, unasked))
         self._pass_on()
-
-
-def _like(error: RedialogError) -> RedialogError:
-    """The same error for somebody else."""
-    found = copy.copy(error)
-    found.__cause__ = error.__cause__
-    return found
