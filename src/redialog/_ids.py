@@ -29,7 +29,7 @@ class Token(msgspec.Struct, frozen=True):
 
     text: str
     at: int | None
-    # The groups of a UUID: the first two as digits, the last two as text.
+    # A UUID, before and after the index.
     _head: str
     _tail: str
 
@@ -42,9 +42,9 @@ class Token(msgspec.Struct, frozen=True):
         """
         head = self._head
         if index > _LOW_12:
-            head = f"{int(head, 16) + (index >> 12) & _LOW_48:012x}"
-        version = "8" if self.at is None else "7"
-        return f"{head[:8]}-{head[8:]}-{version}{index & _LOW_12:03x}-{self._tail}"
+            time = int(head[:8] + head[9:13], 16) + (index >> 12) & _LOW_48
+            head = _groups(f"{time:012x}") + head[13:]
+        return f"{head}{index & _LOW_12:03x}{self._tail}"
 
     def draw(self, sides: int) -> int:
         """A number below ``sides``, the same each time: chance for an operation, which has none."""
@@ -58,9 +58,9 @@ def fresh(at: int, random: bytes) -> Token:
         at: now, ms since the epoch.
         random: 8 bytes from ``os.urandom``.
     """
-    tail = (_VARIANT[random[0]] + random[1:]).hex()
-    head = f"{at:012x}"
-    return Token(f"t{head}{tail}", at, head, f"{tail[:4]}-{tail[4:]}")
+    time = (at & _LOW_48).to_bytes(6, "big")
+    text = (time + _VARIANT[random[0]] + random[1:]).hex()
+    return Token(f"t{text}", at, f"{text[:8]}-{text[8:12]}-7", f"-{text[12:16]}-{text[16:]}")
 
 
 def from_key(key: str, log: bytes) -> Token:
@@ -79,4 +79,10 @@ def from_key(key: str, log: bytes) -> Token:
 def _token(kind: str, head: str, random: int, at: int | None) -> Token:
     # The variant 10 and 62 bits, as they end a UUID.
     tail = f"{random & _LOW_62 | 2 << 62:016x}"
-    return Token(kind + head + tail, at, head, f"{tail[:4]}-{tail[4:]}")
+    version = "8" if at is None else "7"
+    return Token(kind + head + tail, at, f"{_groups(head)}-{version}", f"-{tail[:4]}-{tail[4:]}")
+
+
+def _groups(head: str) -> str:
+    """The first two groups of a UUID."""
+    return f"{head[:8]}-{head[8:]}"

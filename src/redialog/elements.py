@@ -126,7 +126,11 @@ _NO_KWARGS = b"{}"
 _decode = msgspec.json.Decoder(Element).decode
 _decode_many = msgspec.json.Decoder(list[Element]).decode
 _decode_plain = msgspec.json.Decoder(list[PlainElement]).decode
-_encode = msgspec.json.Encoder().encode
+
+encode: Callable[[Element | PlainElement], bytes] = msgspec.json.Encoder().encode
+"""The bytes of an element: compact, raw UTF-8, empty fields left out.
+
+Raises UnicodeEncodeError where a text holds a lone surrogate."""
 
 
 def load(raw: bytes) -> dict[str, Any]:
@@ -229,15 +233,6 @@ def _all_or_none(decode: Callable[[bytes], list[T]], raws: Sequence[bytes]) -> l
         return None
     # An element that holds two, or half of one.
     return found if len(found) == len(raws) else None
-
-
-def encode(element: Element | PlainElement) -> bytes:
-    """The bytes of an element: compact, raw UTF-8, empty fields left out.
-
-    Raises:
-        UnicodeEncodeError: a text holds a lone surrogate.
-    """
-    return _encode(element)
 
 
 def additional_kwargs(data: Data) -> dict[str, Any]:

@@ -140,6 +140,8 @@ class Message(msgspec.Struct, metaclass=_Checked, frozen=True, eq=False, gc=Fals
     @classmethod
     def user(cls, content: Content, **fields: Unpack[_Fields]) -> Message:
         """A message of the user; the arguments are those of `Message`."""
+        if type(content) is str and not fields:
+            return made("user", content)
         return cls("user", content, **fields)
 
     @classmethod
@@ -151,6 +153,8 @@ class Message(msgspec.Struct, metaclass=_Checked, frozen=True, eq=False, gc=Fals
         **fields: Unpack[_Fields],
     ) -> Message:
         """A message of the model; the arguments are those of `Message`."""
+        if type(content) is str and tool_calls == () and not fields:
+            return made("assistant", content)
         return cls("assistant", content, tool_calls=tool_calls, **fields)
 
     @classmethod

@@ -56,7 +56,7 @@ class SessionPlan:
         now = _now_ms()
         token = self._token(idempotency_key, now)
         at = now if token.at is None else token.at
-        given = [Message.parse(message) for message in messages]
+        given = [one if isinstance(one, Message) else Message.parse(one) for one in messages]
         if not given:
             return _nothing()
         # Where a message without an id shall stay so, there is none to give.
@@ -187,11 +187,11 @@ class SessionPlan:
         self, messages: MessageLike | Iterable[MessageLike] | None, key: str | None
     ) -> Op[Any] | None:
         """The append that goes ahead of a read; None where there is none."""
-        if messages is None and key is not None:
-            raise ConfigurationError("the idempotency_key of a read is that of its append=")
-        if isinstance(messages, Message | Mapping):
-            messages = (messages,)
-        given = () if messages is None else tuple(messages)
+        if messages is None:
+            if key is not None:
+                raise ConfigurationError("the idempotency_key of a read is that of its append=")
+            return None
+        given = (messages,) if isinstance(messages, Message | Mapping) else tuple(messages)
         return self.append(given, key) if given else None
 
     def reading(self, op: Op[T], first: Op[Any] | None = None) -> Op[T]:

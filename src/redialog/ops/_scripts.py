@@ -165,6 +165,9 @@ def mutate_plainly(name: str, write: Write, args: Sequence[Argument]) -> Op[Outc
     catalogue = (keys.sessions,) if keys.user is None else (keys.sessions, keys.user)
     rest = (3 + len(catalogue), keys.log, keys.meta, keys.op(write.token), *catalogue, *args)
     [reply] = yield Batch(((b"EVALSHA", script.sha, *rest),), True, write.resend_key)
+    if type(reply) is list and reply[:1] == [DONE] and not reply[2] and type(reply[1]) is bytes:
+        # Nearly always: done, and the session has no owner whom the handle does not name.
+        return Outcome(DONE, reply[1])
     if _unknown(reply):
         [reply] = yield Batch(((b"EVAL", script.body, *rest),), True, write.resend_key)
     return (yield from _outcome(keys, reply, "always"))

@@ -88,7 +88,7 @@ def _window(log: bytes, cut: _Cut, strict: bool, foreign: bool) -> Op[list[Messa
         if first is None:
             size = next_size(page, max(4 * size, cut.guess))
     for _ in range(RESTARTS):
-        if first is not None and all(message.id is not None for message in found[first:]):
+        if first is not None and _all_have_ids(found[first:]):
             break
         found, first = yield from _numbered_window(log, cut, size)
     if first is None:
@@ -96,6 +96,13 @@ def _window(log: bytes, cut: _Cut, strict: bool, foreign: bool) -> Op[list[Messa
     window = found[first:]
     _raise_where_damaged(window, strict)
     return window
+
+
+def _all_have_ids(messages: Sequence[Message]) -> bool:
+    for message in messages:  # noqa: SIM110 - of each window; all() takes nearly twice as long
+        if message.id is None:
+            return False
+    return True
 
 
 def _numbered_window(log: bytes, cut: _Cut, size: int) -> Op[tuple[list[Message], int | None]]:
