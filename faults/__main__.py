@@ -51,7 +51,10 @@ def struck(
 ) -> list[Row]:
     """Strikes one fault, as often as is asked for."""
     began = time.monotonic()
-    rounds = [run(fault, ground, facades, short=options.short) for _ in range(options.rounds)]
+    rounds = [
+        run(fault, ground, facades, short=options.short, coalesce=not options.not_coalesced)
+        for _ in range(options.rounds)
+    ]
     rows = [merged(some) for some in zip(*rounds, strict=True)]
     wrong = sum(bool(row.wrong) for row in rows)
     progress(
@@ -112,6 +115,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--only", action="append", default=[], metavar="TEXT", help="faults with this in their name"
     )
     parser.add_argument("--facade", choices=FACADES, help="one of the two; both if not given")
+    parser.add_argument(
+        "--not-coalesced", action="store_true", help="each call over a connection of its own"
+    )
     parser.add_argument("--rounds", type=int, default=1, help="how often each fault is struck")
     parser.add_argument("--short", action="store_true", help="a few faults, as in CI")
     parser.add_argument("--list", action="store_true", help="name the faults, and end")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 
 import msgspec
@@ -83,7 +83,12 @@ class Row(msgspec.Struct):
 
 
 def run(
-    fault: Fault, ground: Ground, facades: Sequence[Facade] = FACADES, *, short: bool = False
+    fault: Fault,
+    ground: Ground,
+    facades: Sequence[Facade] = FACADES,
+    *,
+    short: bool = False,
+    coalesce: bool = True,
 ) -> list[Row]:
     """Strikes a fault while everybody writes, and reads what is there afterwards.
 
@@ -92,6 +97,7 @@ def run(
         ground: where; what was there is removed.
         facades: who writes.
         short: whether it has to be short.
+        coalesce: whether what tasks ask at the same moment goes together, as is the default.
 
     Returns:
         A row for each facade and durability.
@@ -102,22 +108,24 @@ def run(
     ground.clear()
     ground.configure({name: value for name, (value, _) in fault.settings.items()})
     try:
-        return _struck(fault, ground, facades, durabilities, short)
+        options: dict[str, object] = {} if coalesce else {"coalesce": False}
+        if fault.proxied:
+            options |= {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
+        return _struck(fault, Scene(ground, short), facades, durabilities, options)
     finally:
         ground.configure({name: value for name, (_, value) in fault.settings.items()})
 
 
 def _struck(
     fault: Fault,
-    ground: Ground,
+    scene: Scene,
     facades: Sequence[Facade],
     durabilities: Sequence[Durability],
-    short: bool,
+    options: Mapping[str, object],
 ) -> list[Row]:
-    options = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0} if fault.proxied else {}
+    ground = scene.ground
     url = ground.url(proxied=fault.proxied)
     ids = {one: ground.ids(one, names(tuple(facades))) for one in durabilities}
-    scene = Scene(ground, short)
     with ExitStack() as stack:
         crews = [
             stack.enter_context(Crew(plan(facade, one, url, ids[one], **options)))

@@ -42,9 +42,10 @@ class Connect(Protocol):
     def __call__(self, url: str, **options: Any) -> ChatMemory: ...
 
 
-@pytest.fixture(params=["sync", "async"])
+@pytest.fixture(params=["sync", "async", "async, not coalesced"])
 def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
-    """Memories of each facade in turn; the asyncio one answers as the blocking one does."""
+    """Memories of each facade in turn; the asyncio one answers as the blocking one does, also where
+    each call goes over a connection of its own."""
     with contextlib.ExitStack() as closing:
         runner: asyncio.Runner | None = None
 
@@ -55,6 +56,8 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
                 made = ChatMemory.from_url(url, **options)
             else:
                 runner = runner or closing.enter_context(asyncio.Runner())
+                if request.param != "async":
+                    options.setdefault("coalesce", False)
                 made = Blocking(AsyncChatMemory.from_url(url, **options), runner)
             closing.callback(made.close)
             return cast(ChatMemory, made)

@@ -16,6 +16,7 @@ from faults.sentinels import Sentinels
 from tests.support.proxy import FaultProxy
 from tests.support.servers import Server
 
+APART = ("kill -9, restart", "reply cut and SCRIPT FLUSH", "primary killed")
 SHORT = [one for one in FAULTS if (one.name, one.topology) in command.SHORT]
 
 
@@ -43,6 +44,18 @@ def test_nothing_is_lost(ground: Ground, fault: Fault) -> None:
     assert {(row.facade, row.durability) for row in rows} == {
         (facade, durability) for facade in FACADES for durability in durabilities
     }
+    assert {row.facade: row.examples for row in rows if row.wrong} == {}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [one for one in SHORT if one.name in APART],
+    ids=lambda one: f"{one.topology}: {one.name}",
+)
+def test_nothing_is_lost_where_each_call_goes_by_itself(ground: Ground, fault: Fault) -> None:
+    """The same of tasks with ``coalesce=False``."""
+    rows = run(fault, ground, ("async",), short=True, coalesce=False)
+    assert rows
     assert {row.facade: row.examples for row in rows if row.wrong} == {}
 
 
