@@ -123,6 +123,8 @@ class Damaged(Exception):
 
 _UTF8 = (b'{"', b"{ ", b"{\n")
 _NO_KWARGS = b"{}"
+# The second: of half a surrogate pair where something else than text should stand.
+_MISFITS = (msgspec.ValidationError, UnicodeEncodeError)
 _decode = msgspec.json.Decoder(Element).decode
 _decode_many = msgspec.json.Decoder(list[Element]).decode
 _decode_plain = msgspec.json.Decoder(list[PlainElement]).decode
@@ -202,13 +204,13 @@ def parse(raw: bytes) -> Element:
     data.pop("content_blocks", None)  # what they say is its content by now
     try:
         element = msgspec.convert(value | {"data": data}, Element)
-    except msgspec.ValidationError:
+    except _MISFITS:
         raise Damaged("its data is of a shape that no version wrote") from None
     if isinstance(kwargs, dict):
         element.data.additional_kwargs = msgspec.Raw(json.dumps(kwargs).encode())
     try:
         element.redialog = msgspec.convert(ours, Ours | None)
-    except msgspec.ValidationError:
+    except _MISFITS:
         element.redialog = None
     return element
 
@@ -240,7 +242,7 @@ def additional_kwargs(data: Data) -> dict[str, Any]:
     raw = b"" if data.additional_kwargs is msgspec.UNSET else bytes(data.additional_kwargs)
     if raw in (b"", _NO_KWARGS):
         return {}
-    value = json.loads(raw)
+    value = _inner(raw)
     return value if isinstance(value, dict) else {}
 
 
@@ -248,7 +250,15 @@ def content_blocks(data: Data) -> list[Any] | None:
     """The ``content_blocks`` of an element, decoded; None where there are none."""
     if data.content_blocks is msgspec.UNSET:
         return None
-    return _blocks(json.loads(bytes(data.content_blocks)))
+    return _blocks(_inner(bytes(data.content_blocks)))
+
+
+def _inner(raw: bytes) -> object:
+    """A field that was left undecoded; None where it is unreadable, which the rest need not be."""
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _blocks(value: object) -> list[Any] | None:

@@ -57,6 +57,7 @@ DAMAGED: dict[str, bytes] = {
     "arguments are a list": human(tool_calls=[{"name": "f", "args": [SECRET]}]),
     "an invalid call is a text": human(invalid_tool_calls=[SECRET]),
     "tool_call_id is a number": human(tool_call_id=5),
+    "calls are half of an emoji": human(tool_calls="\ud83d"),
     "nested too deeply": b'{"type":"human","data":' + b'{"a":' * 200_000,
     "an agent's item": recorded("openai_agents.main")[0],
     "an index's message": recorded("llamaindex.main")[0],
@@ -93,6 +94,30 @@ def test_a_damaged_element_is_not_stored_again(raw: bytes) -> None:
     """Copying a session must not multiply what nobody can read."""
     with pytest.raises(InvalidMessage):
         write(codec.decode(raw, key=KEY, position=0))
+
+
+UNREADABLE = {"no UTF-8": b'"\xff"', "too long a number": b"9" * 10_000}
+
+
+@pytest.mark.parametrize("field", ["additional_kwargs", "content_blocks"])
+@pytest.mark.parametrize("value", UNREADABLE.values(), ids=UNREADABLE)
+def test_an_unreadable_field_costs_only_itself(field: str, value: bytes) -> None:
+    """The text beside it is there, as beside any other field that nobody here reads."""
+    raw = human(**{field: {"x": 0}}).replace(b"0", value)
+    for message in (
+        codec.decode(raw, key=KEY, position=0, strict=True),
+        *codec.decode_many([raw, raw], key=KEY, positions=range(2)),
+    ):
+        assert (message.role, message.text, message.extra) == ("user", SECRET, {})
+    blocks = raw.replace(SECRET.encode(), b"").replace(b'"content": ""', b'"content": null')
+    assert codec.decode(blocks, key=KEY, position=0).text == ""
+
+
+def test_what_is_ours_can_be_anothers() -> None:
+    """Half of an emoji where a time should stand is no reason to lose the message."""
+    raw = json.dumps({"redialog": {"at": "\ud83d"}} | json.loads(human())).encode()
+    message = codec.decode(raw, key=KEY, position=0)
+    assert (message.role, message.text, message.created_at) == ("user", SECRET, None)
 
 
 def test_a_number_too_long_to_read_is_not_stored_again() -> None:
