@@ -7,7 +7,10 @@ want it, without Redis between: adapters, imports, exports.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
+
+from msgspec import structs
 
 from redialog import _calls, codec, elements
 from redialog._checks import ROLE_NAMES
@@ -21,7 +24,7 @@ _EMPTY: tuple[object, ...] = (None, {}, [])
 # What LangChain has in each message of a kind, also where it says nothing.
 _MAY_BE_EMPTY = frozenset(
     {"id", "name", "tool_calls", "invalid_tool_calls", "additional_kwargs", "response_metadata"}
-    | {"usage_metadata", "example"}
+    | {"usage_metadata", "example", "status"}
 )
 
 # What stands outside as well, and what a piece of a streamed message has until it is whole.
@@ -97,15 +100,13 @@ def dumped(message: Message) -> dict[str, Any]:
     if kind == "ai" and message.tool_calls:
         data |= _call_lists(message)
     if further:
-        data["additional_kwargs"] = {**(data.get("additional_kwargs") or {}), **further}
+        told = data.get("additional_kwargs")
+        data["additional_kwargs"] = {**(told if isinstance(told, dict) else {}), **further}
     return {"type": kind, "data": data}
 
 
 def _element(message: Message) -> dict[str, Any]:
-    raw = message._raw
-    if raw is None:
-        raw = codec.element(codec.stored(message, None, None))
-    element = elements.modern(elements.load(raw))
+    element = elements.modern(_loaded(message))
     data = element.get("data")
     found = dict(data) if isinstance(data, dict) else {}
     for name in _MAY_BE_EMPTY & found.keys():
@@ -117,6 +118,15 @@ def _element(message: Message) -> dict[str, Any]:
     for name in _TRANSIENT:
         found.pop(name, None)
     return element | {"data": found}
+
+
+def _loaded(message: Message) -> dict[str, Any]:
+    if message._raw is not None:
+        # What cannot be loaded stands in a field that is not read for a Message.
+        with suppress(elements.Damaged):
+            return elements.load(message._raw)
+        message = structs.replace(message, _raw=None)
+    return elements.load(codec.element(codec.stored(message, None, None)))
 
 
 def _chat_role(message: Message, element: dict[str, Any]) -> str | None:

@@ -78,6 +78,7 @@ RESULTS: dict[str, dict[str, Any]] = {
     "as this library writes it": {"content": "x", "tool_call_id": "c"},
     "of no call": {"content": "", "tool_call_id": ""},
     "all": RESULT | TOLD | {"status": "error", "name": "f", "id": "i"},
+    "no status": RESULT | TOLD | {"status": None},
 }
 ALL_TAKEN = {
     **{f"{kind}: {name}": (kind, TAKEN[name]) for kind in ("human", "system") for name in TAKEN},
@@ -179,6 +180,7 @@ def test_where_there_are_no_copies_the_classes_are_called(monkeypatch: pytest.Mo
         element("human", {"content": "x", "id": 5}),
         element("alien", {"content": "x"}),
         element("remove", {"content": "", "id": "i"}),
+        element("ai", {"content": "x"}, metadata={"a": "!"}).replace(b"!", b"\xff"),
     ],
     ids=lambda raw: raw[-24:],
 )
@@ -186,6 +188,26 @@ def test_damage_costs_only_itself(raw: bytes) -> None:
     """It is left out; what is around it comes, in its order."""
     good = [element("human", {"content": "a"}), element("ai", {"content": "b"})]
     assert read([good[0], raw, good[1]]) == [HumanMessage("a"), AIMessage("b")]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        element("ai", {"content": "x", "additional_kwargs": True}),
+        element("ai", {"content": "x", "content_blocks": "none"}),
+        element("ai", {"content": "x", "content_blocks": [5]}),
+        element("human", {"content": "x", "additional_kwargs": [1]}, role="developer"),
+        element("human", {"content": "x", "later": "!"}).replace(b"!", b"\xff"),
+        element("human", {"content": "x", "later": 0}).replace(b" 0", b" " + b"9" * 10_000),
+        element("human", {"content": "x", "additional_kwargs": {"a": "!"}}).replace(b"!", b"\xff"),
+        element("human", {"content": "x"}, at="\ud83d"),
+    ],
+    ids=lambda raw: raw[-60:],
+)
+def test_an_odd_field_costs_only_itself(raw: bytes) -> None:
+    """The text beside it comes, and so does what is around it."""
+    good = element("human", {"content": "a"})
+    assert [message.text for message in read([good, raw, good])] == ["a", "x", "a"]
 
 
 def test_what_is_read_twice_is_two_messages() -> None:

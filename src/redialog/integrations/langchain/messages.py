@@ -112,8 +112,9 @@ def _further(message: Message) -> BaseMessage:
     kind, data = _CLASSES[form["type"]], form["data"]
     for names in (data, *_FEWER):
         # Fewer where another version's or library's idea of a field is refused: the message is
-        # worth more than that.
-        with suppress(TypeError, ValueError):
+        # worth more than that. Its validators look into fields before they check them, so that can
+        # raise anything.
+        with suppress(Exception):
             return kind(**{name: data[name] for name in names if name in data})
     return ChatMessage(content=message.text, role=message.role)
 

@@ -95,8 +95,8 @@ class _Ours(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """What this library adds, as far as it says nothing of LangChain's message."""
 
     at: int | None = None
-    # Undecoded: LangChain has no place for it.
-    metadata: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    # LangChain has no place for it; decoded all the same, since what is left so is not checked.
+    metadata: dict[str, Any] | None = None
 
 
 class _Element(msgspec.Struct, tag_field="type", gc=False, forbid_unknown_fields=True):
