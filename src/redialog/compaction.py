@@ -13,7 +13,13 @@ from redialog import folding
 from redialog.callbacks import Ask, Flow
 from redialog.context import Context, Limits, fit
 from redialog.effect import Op
-from redialog.errors import ConfigurationError, Conflict, RedialogError, SummaryError
+from redialog.errors import (
+    ConfigurationError,
+    Conflict,
+    RedialogError,
+    SummaryError,
+    TransportError,
+)
 from redialog.messages import Content, Message
 from redialog.ops import context as context_ops
 from redialog.ops import fold as fold_ops
@@ -67,7 +73,12 @@ def context(plan: SessionPlan, wanted: Wanted, first: Op[Any] | None) -> Flow[Ma
         return Made(made, _quiet(plan, due, costs, None))
     yield from _quiet(plan, due, costs, 1)
     # Once more: the fold has changed what is seen, or its failure should be told.
-    made, _ = yield plan.reading(_Reading(limits, costs, system, None).op(plan))
+    try:
+        made, _ = yield plan.reading(_Reading(limits, costs, system, None).op(plan))
+    except TransportError:
+        # What was appended is there, and its error would say that nothing was done.
+        if first is None:
+            raise
     return Made(made, None)
 
 

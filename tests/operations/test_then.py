@@ -127,6 +127,18 @@ def test_a_lost_reply_resends_both(driver: Driver) -> None:
 
 
 @both
+def test_a_lost_reading_says_that_the_write_is_there(driver: Driver) -> None:
+    """In a batch of its own it is no write; who repeats the call must know all the same."""
+    page = [element(number, "tool") for number in range(4)]
+    for steps in ([[DONE, page]], [[NOSCRIPT, OLD], [DONE]]):
+        further = [lost(maybe_applied=False)] * 3
+        with pytest.raises(ConnectionLost) as caught:
+            driver(then(adding(), window()), Scripted(*steps, *further))
+        assert caught.value.maybe_applied
+        assert caught.value.token == "order-1"
+
+
+@both
 def test_a_write_that_bears_a_loss_is_followed_by_a_reading(driver: Driver) -> None:
     """What was lost of the reading is asked for again."""
 

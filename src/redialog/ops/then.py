@@ -20,7 +20,8 @@ def then(write: Op[Any], read: Op[T]) -> Op[T]:
         read: another.
 
     Raises:
-        RedialogError: as either; where the write fails, nothing is returned of the read.
+        RedialogError: as either; where the write fails, nothing is returned of the read. A
+            TransportError of the read says that the write may have happened, under its key.
 
     Cost: 1 round trip less than both.
     """
@@ -51,7 +52,11 @@ def then(write: Op[Any], read: Op[T]) -> Op[T]:
             second = read.send(replies[len(first.commands) :])
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
-    return (yield from _rest(read, second))
+    try:
+        return (yield from _rest(read, second))
+    except TransportError as error:
+        # Of the call as a whole it would be wrong to say that nothing was done.
+        raise error.in_doubt(first.resend_key) from error.__cause__
 
 
 def _joined(first: Batch, second: Batch) -> Batch:
