@@ -29,6 +29,8 @@ AT_ONCE = 100
 
 _SWEEPS = 64
 """One append in so many looks at a few entries of its bucket of the catalogue."""
+# What can be iterated over and is one message, or none.
+_NOT_SEVERAL = (Message, Mapping, str, bytes, bytearray)
 
 
 class SessionPlan:
@@ -191,7 +193,9 @@ class SessionPlan:
             if key is not None:
                 raise ConfigurationError("the idempotency_key of a read is that of its append=")
             return None
-        given = (messages,) if isinstance(messages, Message | Mapping) else tuple(messages)
+        given: tuple[Any, ...] = (messages,)
+        if isinstance(messages, Iterable) and not isinstance(messages, _NOT_SEVERAL):
+            given = tuple(messages)
         return self.append(given, key) if given else None
 
     def reading(self, op: Op[T], first: Op[Any] | None = None) -> Op[T]:

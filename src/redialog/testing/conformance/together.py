@@ -99,8 +99,10 @@ class Together(Part):
             chat.window(turns=1, idempotency_key="k")
         with pytest.raises(InvalidMessage):
             chat.window(turns=1, append=[Message.user("q"), Message.user("\ud800")])
-        with pytest.raises(InvalidMessage):
-            chat.window(turns=1, append=["q"])  # type: ignore[list-item]
+        odd: list[Any] = [["q"], "q", "", b"", 5, {}, object()]
+        for one in odd:
+            with pytest.raises(InvalidMessage):
+                chat.window(turns=1, append=one)
         assert everything(store.raw) == before
 
     def test_what_is_appended_stays_where_it_does_not_fit(self, store: Store) -> None:
