@@ -130,10 +130,16 @@ def test_a_lost_reply_resends_both(driver: Driver) -> None:
 def test_a_lost_reading_says_that_the_write_is_there(driver: Driver) -> None:
     """In a batch of its own it is no write; who repeats the call must know all the same."""
     page = [element(number, "tool") for number in range(4)]
-    for steps in ([[DONE, page]], [[NOSCRIPT, OLD], [DONE]]):
+    swept = {"sweep": OwnLayout("n")}
+    starts: list[tuple[dict[str, Any], list[Any]]] = [
+        ({}, [[DONE, page]]),
+        ({}, [[NOSCRIPT, OLD], [DONE]]),
+        (swept, [[[], [], OLD], [DONE]]),
+    ]
+    for fields, steps in starts:
         further = [lost(maybe_applied=False)] * 3
         with pytest.raises(ConnectionLost) as caught:
-            driver(then(adding(), window()), Scripted(*steps, *further))
+            driver(then(adding(**fields), window()), Scripted(*steps, *further))
         assert caught.value.maybe_applied
         assert caught.value.token == "order-1"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from redialog.effect import Batch, Op, Replies, T
@@ -34,8 +35,8 @@ def then(write: Op[Any], read: Op[T]) -> Op[T]:
     except StopIteration as stop:
         yield from _rest(write, first)
         return stop.value  # type: ignore[no-any-return]
+    sent, more = [first], None
     replies: Replies = ()
-    more: Batch | None = None
     try:
         try:
             replies = yield _joined(first, second)
@@ -46,7 +47,7 @@ def then(write: Op[Any], read: Op[T]) -> Op[T]:
     except StopIteration:
         pass
     if more is not None:
-        yield from _rest(write, more)
+        yield from _rest(write, more, sent)
     if more is None and replies:
         try:
             second = read.send(replies[len(first.commands) :])
@@ -56,7 +57,7 @@ def then(write: Op[Any], read: Op[T]) -> Op[T]:
         return (yield from _rest(read, second))
     except TransportError as error:
         # Of the call as a whole it would be wrong to say that nothing was done.
-        raise error.in_doubt(first.resend_key) from error.__cause__
+        raise error.in_doubt(_key(sent)) from error.__cause__
 
 
 def _joined(first: Batch, second: Batch) -> Batch:
@@ -68,10 +69,23 @@ def _joined(first: Batch, second: Batch) -> Batch:
     )
 
 
-def _rest(op: Op[T], batch: Batch) -> Op[T]:
-    """What is left of an operation that has yielded a batch and waits for the replies."""
+def _key(sent: Sequence[Batch]) -> str | None:
+    """The key of a write; what only prepares it has none."""
+    return next((one.resend_key for one in sent if one.resend_key is not None), None)
+
+
+def _rest(op: Op[T], batch: Batch, sent: list[Batch] | None = None) -> Op[T]:
+    """What is left of an operation that has yielded a batch and waits for the replies.
+
+    Args:
+        op: the operation.
+        batch: the same.
+        sent: takes note of its batches.
+    """
     try:
         while True:
+            if sent is not None:
+                sent.append(batch)
             try:
                 replies = yield batch
             except TransportError as error:
