@@ -16,7 +16,11 @@ from starlette.applications import Starlette
 from redialog import scripts
 from redialog.gateway import asgi_app
 from redialog.gateway.policy import Flags, Policy
+from redialog.gateway.requests import Command
 from redialog.gateway.sending import BRIEF, BRIEF_SCRIPTS, MOST, is_brief
+from redialog.keys import Layout, OwnLayout, SharedLayout
+from redialog.ops._scripts import Write
+from redialog.ops.append import append
 from tests.support.proxy import FaultProxy
 from tests.support.servers import Server, wait_until
 
@@ -214,12 +218,29 @@ def test_the_replies_of_brief_commands(raw: redis.Redis) -> None:
 
 def test_scripts() -> None:
     """Of this library's own, those that answer in a few words; it names them in capitals."""
-    append = scripts.get("append").sha
-    assert is_brief((b"EVALSHA", append, b"0"))
-    assert is_brief((b"evalsha", append))
-    assert not is_brief((b"EVALSHA", append.upper(), b"0"))
+    title = scripts.get("title").sha
+    assert is_brief((b"EVALSHA", title, b"0"))
+    assert is_brief((b"evalsha", title))
+    assert not is_brief((b"EVALSHA", title.upper(), b"0"))
     for name in ("view", "summaries", "snapshot", "info"):
         assert scripts.get(name).sha not in BRIEF_SCRIPTS
+
+
+@pytest.mark.parametrize("layout", [OwnLayout("n"), SharedLayout("n", "p:")], ids=repr)
+@pytest.mark.parametrize("user", [None, "ada"])
+def test_appends(layout: Layout, user: str | None) -> None:
+    """One without a limit of messages does; at a limit, the oldest messages are the answer."""
+
+    def sent(cap: int | None) -> Command:
+        write = Write(layout.session("s", user), "t")
+        op = append(write, [b"{}"], digest="d", at=1, cap=cap)
+        command = next(op).commands[-1]
+        return tuple(one if isinstance(one, bytes) else str(one).encode() for one in command)
+
+    assert is_brief(sent(None))
+    assert not is_brief(sent(9))
+    for length in range(2, len(sent(None)) - 2):
+        assert not is_brief(sent(None)[:length])
 
 
 def test_pipelines(proxy: FaultProxy) -> None:

@@ -41,6 +41,11 @@ BRIEF_SCRIPTS = frozenset(
 )
 """Digests of this library's own scripts of which the same holds."""
 
+_APPEND = scripts.get("append").sha
+# Where the number of its keys stands, and how far behind those its seventh argument.
+_KEYS, _LIMIT = 2, 9
+_FEW_KEYS = (b"3", b"4", b"5")
+
 _BRIEF = frozenset(word.encode() for name in BRIEF for word in (name, name.lower()))
 _SET = (b"SET", b"set")
 _EVALSHA = (b"EVALSHA", b"evalsha")
@@ -51,11 +56,21 @@ def is_brief(command: Command) -> bool:
     """Whether a command may go together with others."""
     name = command[0]
     if name in _EVALSHA:
-        return len(command) > 1 and command[1] in BRIEF_SCRIPTS
+        return len(command) > 1 and command[1] in BRIEF_SCRIPTS and not _may_be_full(command)
     if name in _SET:
         # With this option the old value is its reply.
         return all(word.upper() != b"GET" for word in command[_OPTIONS:])
     return name in _BRIEF
+
+
+def _may_be_full(command: Command) -> bool:
+    """Whether it is an append to a log with a limit, which can be answered with its oldest
+    messages."""
+    if command[1] != _APPEND:
+        return False
+    keys = command[_KEYS] if len(command) > _KEYS else b""
+    limit = _LIMIT + int(keys) if keys in _FEW_KEYS else len(command)
+    return limit >= len(command) or command[limit] != b""
 
 
 class Sender:
