@@ -48,8 +48,13 @@ def _sent_calls(sent: object) -> tuple[ToolCall, ...]:
 
 def _invalid_call(call: Mapping[str, Any]) -> ToolCall:
     rest = {k: v for k, v in call.items() if k not in ("name", "args", "id", "type")}
-    args, name = call.get("args"), call.get("name")
-    return ToolCall(str(name or ""), args if isinstance(args, str) else "", call.get("id"), rest)
+    args, name, call_id = call.get("args"), call.get("name"), call.get("id")
+    return ToolCall(
+        str(name or ""),
+        args if isinstance(args, str) else "",
+        call_id if isinstance(call_id, str) else None,
+        rest,
+    )
 
 
 def stored(calls: Sequence[ToolCall]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

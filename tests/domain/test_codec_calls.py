@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from redialog import Message, ToolCall
+from redialog.turns import newest_turns
 from tests.domain.tools import data_of, read, reread, write
 
 EARLY_CALL = {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}}
@@ -26,6 +27,17 @@ def test_changed_calls_replace_those_in_the_keyword_arguments() -> None:
     written = data_of(write(read({"type": "ai", "data": EARLY}).replace(tool_calls=[])))
     assert written["tool_calls"] == []
     assert written["additional_kwargs"] == {"refusal": None}
+
+
+@pytest.mark.parametrize("call_id", [{"a": 1}, ["1"], 5, True])
+def test_an_id_that_is_no_text_is_none(call_id: object) -> None:
+    """Results are looked up by it: one such call must not make a session unreadable."""
+    invalid = {"name": "f", "args": "{", "id": call_id}
+    element = {"type": "ai", "data": {"content": "x", "invalid_tool_calls": [invalid]}}
+    message = read(element)
+    assert list(message.tool_calls) == [ToolCall("f", "{", None)]
+    assert newest_turns([message], 1, whole=True) == 0
+    assert data_of(write(message))["invalid_tool_calls"] == [invalid]
 
 
 def test_calls_of_a_wrong_form_are_read_and_kept() -> None:

@@ -184,5 +184,6 @@ def test_any_data_is_a_message_or_damaged(kind: str, data: dict[str, Any], ours:
     assert isinstance(message.text, str)
     assert isinstance(message.extra, dict)
     assert isinstance(message, Message)
+    assert all(isinstance(call.id, str | None) for call in message.tool_calls)
     hash(message)
     repr(message)
