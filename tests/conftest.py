@@ -15,6 +15,13 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuses names that hold an object's address: each process of a run would have others."""
+    for item in items:
+        if " object at 0x" in item.nodeid:
+            raise pytest.UsageError(f"give its parameters ids: {item.nodeid}")
+
+
 @pytest.fixture(scope="session")
 def server_of() -> Iterator[Callable[[str], Server]]:
     """One server of each kind for the whole run, started when it is first asked for."""

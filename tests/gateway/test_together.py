@@ -226,7 +226,7 @@ def test_scripts() -> None:
         assert scripts.get(name).sha not in BRIEF_SCRIPTS
 
 
-@pytest.mark.parametrize("layout", [OwnLayout("n"), SharedLayout("n", "p:")], ids=repr)
+@pytest.mark.parametrize("layout", [OwnLayout("n"), SharedLayout("n", "p:")], ids=["own", "shared"])
 @pytest.mark.parametrize("user", [None, "ada"])
 def test_appends(layout: Layout, user: str | None) -> None:
     """One without a limit of messages does; at a limit, the oldest messages are the answer."""
