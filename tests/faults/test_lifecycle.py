@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from redialog import ChatMemory, Closed, Message, TransportError
+from redialog import ChatMemory, Closed, Message, ReadOnly, TransportError
 from tests.faults.conftest import Connect
 from tests.support.proxy import FaultProxy
 from tests.support.servers import Server
@@ -24,6 +24,22 @@ def test_a_killed_server_that_comes_back_is_used_again(connect: Connect) -> None
             chat.append(Message.user("lost"))
         server.start()
         chat.append(Message.user("2"))
+        assert [message.text for message in chat.messages()] == ["1", "2"]
+
+
+def test_a_server_that_became_a_replica_is_looked_for_anew(connect: Connect) -> None:
+    """Behind its name there may be another one by now: its connection is not used again."""
+    with Server("redis") as server, FaultProxy(server.host, server.port) as proxy:
+        chat = connect(proxy.url).session("s")
+        chat.append(Message.user("1"))
+        before = proxy.connections
+        with server.client() as admin:
+            admin.execute_command("REPLICAOF", "127.0.0.1", "1")
+            with pytest.raises(ReadOnly):
+                chat.append(Message.user("refused"))
+            admin.execute_command("REPLICAOF", "NO", "ONE")
+        chat.append(Message.user("2"))
+        assert proxy.connections == before + 1
         assert [message.text for message in chat.messages()] == ["1", "2"]
 
 
