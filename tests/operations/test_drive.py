@@ -181,32 +181,6 @@ def test_pauses_lie_between_attempts(driver: Driver, monkeypatch: pytest.MonkeyP
     assert slept == [0.25, 0.5]
 
 
-@both
-@pytest.mark.parametrize(("took", "attempts"), [(9.9, 2), (10.1, 1)])
-def test_what_the_first_attempt_took_counts(
-    driver: Driver, monkeypatch: pytest.MonkeyPatch, took: float, attempts: int
-) -> None:
-    """From when it was sent: a resend after the deadline could miss the token."""
-    now = [100.0]
-
-    class Slow(Scripted):
-        def execute(self, batch: Batch, within: float | None = None) -> Replies:
-            now[0] += took
-            return super().execute(batch, within)
-
-    class Watch(Clock):
-        def monotonic(self) -> float:
-            return now[0]
-
-    monkeypatch.setattr(drive, "PAUSES", (0.0,))
-    monkeypatch.setattr(drive, "time", Watch([]))
-    transport = Slow(lost(), lost(), patience=PATIENT)
-    with pytest.raises(ConnectionLost):
-        driver(once(WRITE), transport)
-    assert len(transport.sent) == attempts
-    assert transport.within[0] is None
-
-
 class Clock:
     """Stands for the modules that tell the time and sleep."""
 
