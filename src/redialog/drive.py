@@ -167,6 +167,10 @@ def run(op: Op[T], transport: Transport) -> T:
         if attempts is not None:
             attempts.settle(error)
         raise
+    finally:
+        # The traceback of what is raised leads here: a circle would keep all that the call has read
+        # until the next garbage collection.
+        attempts = final = None
 
 
 async def arun(op: Op[T], transport: AsyncTransport) -> T:
@@ -197,3 +201,5 @@ async def arun(op: Op[T], transport: AsyncTransport) -> T:
         if attempts is not None:
             attempts.settle(error)
         raise
+    finally:
+        attempts = final = None

@@ -45,8 +45,11 @@ class Weather:
     def blow(self, seconds: float) -> None:
         """Faults, one after the other, for so long; afterwards all is well."""
         until = time.monotonic() + seconds
+        deck: list[str] = []
         while time.monotonic() < until:
-            kind = self._chance.choice(list(self._kinds))
+            # Each kind before any comes again: a short time has them all.
+            deck = deck or self._chance.sample(list(self._kinds), len(self._kinds))
+            kind = deck.pop()
             self.faults[kind] += 1
             self._kinds[kind]()
             pause(self._chance.uniform(0.05, 0.5))
