@@ -123,7 +123,7 @@ def test_a_client_of_the_other_kind_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"use ChatMemory\.from_client"):
         AsyncChatMemory.from_client(primary)
     for pipeline in (service(redis).pipeline(), service(redis.asyncio).pipeline()):
-        with pytest.raises(ConfigurationError):
+        with pytest.raises(ConfigurationError, match=r"not redis.*Pipeline$"):
             adopted(pipeline)
 
 

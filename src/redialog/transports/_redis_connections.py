@@ -10,8 +10,9 @@ import redis.asyncio
 import redis.exceptions as rex
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 
+from redialog.errors import WrongEventLoop
 from redialog.transports._redis_common import UNREACHED, failure
-from redialog.transports._redis_waiting import Waiting, at_end, cancellations
+from redialog.transports._redis_waiting import Waiting, at_end, cancellations, is_elsewhere
 
 
 class Connections:
@@ -163,6 +164,11 @@ class Connections:
         try:
             if cancellations() > asked:
                 raise asyncio.CancelledError
+            if is_elsewhere(connection):
+                # What is sent there is never answered here, and no time limit here ends it.
+                raise WrongEventLoop(
+                    "the client has connections of another event loop: make one client for each"
+                )
             if at_end(connection):
                 await self._ensure(connection)
         except BaseException:

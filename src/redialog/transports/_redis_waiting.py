@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import redis.exceptions as rex
 from redis.asyncio.connection import AbstractConnection
@@ -69,3 +69,9 @@ def at_end(connection: AbstractConnection) -> bool:
     of one that was reset, its stream reads no end."""
     reader, writer = connection._reader, connection._writer
     return reader is None or writer is None or reader.at_eof() or writer.transport.is_closing()
+
+
+def is_elsewhere(connection: AbstractConnection) -> bool:
+    """Whether a connection was opened in another event loop than the running one."""
+    stream: Any = connection._reader
+    return stream is not None and stream._loop is not asyncio.get_running_loop()

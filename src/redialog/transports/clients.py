@@ -49,7 +49,9 @@ def adopt(
         found = adopt_upstash(client)
         found.patience = one_server(seconds)
         return found
-    if isinstance(client, redis.asyncio.Redis | redis.asyncio.RedisCluster):
+    if isinstance(client, redis.asyncio.Redis | redis.asyncio.RedisCluster) and not isinstance(
+        client, redis.asyncio.client.Pipeline
+    ):
         raise ConfigurationError("this is an asyncio client; use AsyncChatMemory.from_client")
     if isinstance(client, redis.RedisCluster) and not isinstance(
         client, redis.cluster.ClusterPipeline
@@ -84,7 +86,9 @@ def adopt_asyncio(
         found = adopt_upstash_asyncio(client)
         found.patience = one_server(seconds)
         return found
-    if isinstance(client, redis.Redis | redis.RedisCluster):
+    if isinstance(client, redis.Redis | redis.RedisCluster) and not isinstance(
+        client, redis.client.Pipeline | redis.cluster.ClusterPipeline
+    ):
         raise ConfigurationError("this is a blocking client; use ChatMemory.from_client")
     if isinstance(client, redis.asyncio.RedisCluster):
         nodes = client.nodes_manager
