@@ -257,6 +257,22 @@ def test_convenience_methods(server: Server) -> None:
     assert "a" not in str(history).replace("RedisChatMessageHistory", "")
 
 
+def test_what_is_said_can_be_blocks(server: Server) -> None:
+    """As LangChain's own methods take it; what is no content is told, and not quoted."""
+    history = RedisChatMessageHistory("s", url=server.url)
+    adding: list[Any] = [history.add_user_message, history.add_ai_message]
+    content: list[Any] = ["see", {"type": "image_url", "image_url": {"url": "https://x/y.png"}}]
+    history.add_user_message(content)
+    history.add_ai_message(content)
+    for wrong in ([{"type": "text", "text": "private"}, 1], [["private"]]):
+        for add in adding:
+            with pytest.raises(InvalidMessage, match="text, or a list") as caught:
+                add(wrong)
+            assert "private" not in str(caught.value)
+            assert caught.value.__cause__ is None
+    assert history.messages == [HumanMessage(content), AIMessage(content)]
+
+
 def test_the_session_beneath_has_all_else(server: Server) -> None:
     """Windows, edits, forks; for asyncio, too."""
     history = RedisChatMessageHistory("s", url=server.url)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import redis
 import redis.asyncio
+from langchain_core.messages import HumanMessage
 
 from redialog import (
     ConfigurationError,
@@ -19,6 +20,7 @@ from redialog import (
     InvalidSessionId,
     InvalidTTL,
     MissingExtra,
+    WrongEventLoop,
 )
 from redialog.integrations.langchain import RedisChatMessageHistory, UpstashRedisChatMessageHistory
 from tests.support.servers import Server, wait_until
@@ -56,6 +58,32 @@ def test_a_wrong_argument_is_told_at_once(
     if not {"url", "config", "client", "no_such_option"} & named.keys():
         with pytest.raises(error):
             RedisChatMessageHistory(**arguments | {"client": redis.asyncio.Redis()})
+
+
+def test_a_pipeline_is_no_client() -> None:
+    """Of either kind; the error names what was given, and not a facade that is not used here."""
+    for client in (redis.Redis(), redis.asyncio.Redis()):
+        wrong: Any = client.pipeline()
+        with pytest.raises(ConfigurationError, match=r"takes a client .*, not redis.*Pipeline$"):
+            RedisChatMessageHistory("s", client=wrong)
+
+
+def test_a_client_in_a_second_event_loop(server: Server) -> None:
+    """Its connections are of the first one: nothing that is sent on them is ever answered."""
+    client = redis.asyncio.Redis.from_url(server.url)
+    history = RedisChatMessageHistory("s", client=client)
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        first.run(history.aadd_messages([HumanMessage("a")]))
+        with pytest.raises(WrongEventLoop, match="one client for each"):
+            second.run(history.aadd_messages([HumanMessage("b")]))
+        with pytest.raises(WrongEventLoop, match="one client for each"):
+            second.run(history.aget_messages())
+        assert first.run(history.aget_messages()) == [HumanMessage("a")]
+        first.run(client.aclose())
+        second.run(history.aadd_messages([HumanMessage("c")]))
+        texts = [message.content for message in second.run(history.aget_messages())]
+        assert texts == ["a", "c"]
+        second.run(client.aclose())
 
 
 def test_upstash_needs_a_url_and_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,9 +176,9 @@ def test_what_is_not_set_is_no_name(name: str) -> None:
 
 
 def test_a_text_is_no_list_of_messages(server: Server) -> None:
-    """Its letters are not stored one by one."""
+    """Its letters are not stored one by one, nor the fields of a message."""
     history = RedisChatMessageHistory("s", url=server.url)
-    for wrong in ("xy", b"xy", {"role": "user", "content": "x"}):
+    for wrong in ("xy", b"xy", {"role": "user", "content": "x"}, HumanMessage("x"), None, 1):
         with pytest.raises(InvalidMessage, match="must be a list of messages"):
             history.add_messages(wrong)  # type: ignore[arg-type]
     assert history.messages == []

@@ -11,11 +11,10 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from redialog import sharing
 from redialog.aio import AsyncSession
-from redialog.errors import ConfigurationError, InvalidMessage, InvalidSessionId
+from redialog.errors import ConfigurationError, InvalidSessionId
 from redialog.integrations.langchain import runs
-from redialog.integrations.langchain.messages import from_langchain, presented, read
+from redialog.integrations.langchain.messages import Content, presented, read, said, taken
 from redialog.memory.sources import OfSession
-from redialog.messages import Message
 from redialog.settings import TTL
 from redialog.sync import Session
 
@@ -139,11 +138,11 @@ class _History(BaseChatMessageHistory):
 
         Cost: as `Session.append`: 1 round trip.
         """
-        self.session.append(*_taken(messages))
+        self.session.append(*taken(messages))
 
     async def aadd_messages(self, messages: Sequence[BaseMessage]) -> None:
         """As `add_messages`."""
-        made = _taken(messages)
+        made = taken(messages)
         if self._lease.blocking_only:
             await asyncio.to_thread(self.session.append, *made)
         else:
@@ -153,13 +152,13 @@ class _History(BaseChatMessageHistory):
         """Adds one message; see `add_messages`."""
         self.add_messages([message])
 
-    def add_user_message(self, message: HumanMessage | str) -> None:
-        """Adds what the user said; see `add_messages`."""
-        self.add_messages([HumanMessage(message) if isinstance(message, str) else message])
+    def add_user_message(self, message: HumanMessage | Content) -> None:
+        """Adds what the user said, a message or its content; see `add_messages`."""
+        self.add_messages([said(HumanMessage, message)])
 
-    def add_ai_message(self, message: AIMessage | str) -> None:
-        """Adds what the model said; see `add_messages`."""
-        self.add_messages([AIMessage(message) if isinstance(message, str) else message])
+    def add_ai_message(self, message: AIMessage | Content) -> None:
+        """Adds what the model said, a message or its content; see `add_messages`."""
+        self.add_messages([said(AIMessage, message)])
 
     def clear(self) -> None:
         """Deletes the conversation, with its summary.
@@ -307,12 +306,6 @@ class UpstashRedisChatMessageHistory(_History):
             session_ttl=session_ttl,
             window=window,
         )
-
-
-def _taken(messages: Sequence[BaseMessage]) -> list[Message]:
-    if isinstance(messages, str | bytes | Mapping):
-        raise InvalidMessage(f"messages must be a list of messages, not {type(messages).__name__}")
-    return [from_langchain(message) for message in messages]
 
 
 def _lease(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 from langchain_core.messages import (
     AIMessage,
@@ -41,6 +41,8 @@ _PLAIN_ROLES: dict[type[BaseMessage], Role] = {
 }
 _SAID = frozenset({"content", "type", "id", "name"})
 
+Content: TypeAlias = str | list[str | dict[Any, Any]]
+
 _NOT_FOR_MODELS = frozenset({"damaged", "remove"})
 
 _MUST = ("content", "id", "name", "tool_call_id", "role")
@@ -70,6 +72,34 @@ def from_langchain(message: object) -> Message:
     if role is not None and type(message.content) is str and not _has_more(message):
         return Message(role, message.content, id=message.id, name=message.name)
     return stored.loaded({"type": message.type, "data": message.model_dump()})
+
+
+def taken(messages: Iterable[object]) -> list[Message]:
+    """A list of messages, each as `from_langchain` takes it.
+
+    Raises:
+        InvalidMessage: it is no list, or one of them cannot be stored.
+    """
+    # One message can be iterated over, too: it gives its fields.
+    one = isinstance(messages, str | bytes | Mapping | BaseMessage)
+    if one or not isinstance(messages, Iterable):
+        raise InvalidMessage(f"messages must be a list of messages, not {type(messages).__name__}")
+    return [from_langchain(message) for message in messages]
+
+
+def said(kind: type[HumanMessage | AIMessage], value: BaseMessage | Content) -> BaseMessage:
+    """The message that a content makes; one that is a message is given back as it is.
+
+    Raises:
+        InvalidMessage: it is no content.
+    """
+    if not isinstance(value, str | list):
+        return value
+    try:
+        return kind(content=value)
+    except ValueError:
+        # Its own text quotes the message.
+        raise InvalidMessage("a content must be text, or a list of texts and blocks") from None
 
 
 def to_langchain(message: Message) -> BaseMessage:
