@@ -60,6 +60,19 @@ def test_a_wrong_argument_is_told_at_once(
             RedisChatMessageHistory(**arguments | {"client": redis.asyncio.Redis()})
 
 
+@pytest.mark.parametrize(("name", "value"), [("session_id", "b"), ("key_prefix", ""), ("ttl", 5)])
+def test_what_names_the_conversation_stays(server: Server, name: str, value: Any) -> None:
+    """Else what is awaited could go to another one than the rest."""
+    history = RedisChatMessageHistory("a", url=server.url)
+    with pytest.raises(ConfigurationError, match=f"{name} cannot be changed"):
+        setattr(history, name, value)
+    history.add_user_message("x")
+    asyncio.run(history.aadd_messages([HumanMessage("y")]))
+    assert [message.content for message in history.messages] == ["x", "y"]
+    with server.client() as raw:
+        assert (raw.llen(history.key), raw.ttl(history.key)) == (2, -1)
+
+
 def test_a_pipeline_is_no_client() -> None:
     """Of either kind; the error names what was given, and not a facade that is not used here."""
     for client in (redis.Redis(), redis.asyncio.Redis()):

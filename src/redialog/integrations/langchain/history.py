@@ -37,6 +37,9 @@ else:
         BaseChatMessageHistory = object
 
 
+_FIXED = frozenset({"session_id", "key_prefix", "ttl"})
+
+
 class _History(BaseChatMessageHistory):
     """What both have: a session, in LangChain's methods."""
 
@@ -70,6 +73,12 @@ class _History(BaseChatMessageHistory):
         self._blocking: Session | None = None
         if not lease.awaited_only:
             self._blocking = lease.memory().session(session_id, ttl=ttl)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _FIXED and name in vars(self):
+            # The session would stay the old one, and what is awaited would go to the new one.
+            raise ConfigurationError(f"{name} cannot be changed: make another history")
+        super().__setattr__(name, value)
 
     @property
     def key(self) -> str:
