@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from langchain_core.messages import (
 from redialog import InvalidMessage, Message, ToolCall, stored
 from redialog.integrations.langchain import from_langchain, to_langchain
 from redialog.integrations.langchain.messages import presented
+from redialog.memory import foreign
 from tests.langchain.tools import stored_and_read
 
 USAGE: Any = {
@@ -143,7 +145,12 @@ def test_what_langchain_takes_for_a_message_is_taken() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [5, None, b"secret", ("secret", "secret"), {"secret": 1}, object(), [HumanMessage("secret")]],
+    [
+        *(5, None, b"secret", ("secret", "secret"), {"secret": 1}, object()),
+        [HumanMessage("secret")],
+        {"role": "tool", "content": "secret"},
+        {"role": "ai", "content": "", "tool_calls": [{"id": "c", "function": {"name": "secret"}}]},
+    ],
     ids=lambda value: type(value).__name__,
 )
 def test_what_is_none_is_refused(value: object) -> None:
@@ -167,6 +174,26 @@ def test_what_json_cannot_hold_is_refused(message: BaseMessage) -> None:
     with pytest.raises(InvalidMessage, match="JSON cannot hold") as caught:
         from_langchain(message)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("id", 7), ("id", uuid.UUID(int=7)), ("name", 7), ("content", ["secret", 7])),
+        *(("content", {"secret": 7}), ("tool_calls", "secret")),
+    ],
+    ids=str,
+)
+def test_what_was_set_later_is_checked(name: str, value: object) -> None:
+    """LangChain's classes do not; what pydantic says of it, in warnings, quotes the message."""
+    for message in (AIMessage("secret"), ToolMessage("secret", tool_call_id="c")):
+        if name not in type(message).model_fields:
+            continue
+        setattr(message, name, value)
+        for take in (from_langchain, foreign.whole):
+            with pytest.raises(InvalidMessage) as caught:
+                take(message)
+            assert "secret" not in str(caught.value)
 
 
 def test_a_message_of_this_library_becomes_one() -> None:

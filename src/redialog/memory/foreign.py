@@ -65,7 +65,9 @@ def whole(value: object) -> Message:
         return Message.from_openai(value)
     fields = _fields(value)
     dump = getattr(value, "model_dump", None)
-    return stored.loaded({"type": fields["type"], "data": dump() if callable(dump) else fields})
+    # Its warnings, of what was set later and is of another type, quote the message.
+    data = dump(warnings=False) if callable(dump) else fields
+    return stored.loaded({"type": fields["type"], "data": data})
 
 
 def speaks_langchain() -> bool:

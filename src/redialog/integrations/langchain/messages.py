@@ -71,7 +71,9 @@ def from_langchain(message: object) -> Message:
     role = _PLAIN_ROLES.get(type(message))
     if role is not None and type(message.content) is str and not _has_more(message):
         return Message(role, message.content, id=message.id, name=message.name)
-    return stored.loaded({"type": message.type, "data": message.model_dump()})
+    # Its warnings, of what was set later and is of another type, quote the message.
+    data = message.model_dump(warnings=False)
+    return stored.loaded({"type": message.type, "data": data})
 
 
 def taken(messages: Iterable[object]) -> list[Message]:
@@ -157,8 +159,8 @@ def _has_more(message: BaseMessage) -> bool:
     try:
         for name in _SAID & fields.keys():
             (fields[name] or "").encode()
-    except UnicodeEncodeError:
-        # Half of an emoji, which LangChain stores as an escape.
+    except (UnicodeEncodeError, AttributeError):
+        # Half of an emoji, which LangChain stores as an escape; what was set later and is no text.
         return True
     return False
 
@@ -167,11 +169,11 @@ def converted(values: Sequence[Any]) -> list[BaseMessage] | None:
     """What LangChain takes for messages, as such; None where it is none.
 
     Without LangChain's own error, which quotes the message. It raises a `NotImplementedError` for a
-    type that it does not know.
+    type that it does not know, and a `KeyError` for a result without its call.
     """
     try:
         return convert_to_messages(values)
-    except (ValueError, TypeError, NotImplementedError, AttributeError):
+    except (ValueError, TypeError, KeyError, NotImplementedError, AttributeError):
         return None
 
 
