@@ -144,6 +144,10 @@ def test_an_empty_session_id(tmp_path: Path) -> None:
         ([("", {**URL, "redisUrl": "$NOT_SET"})], f"{REDIS}_0: redisUrl"),
         ([("", {**URL, "redisUrl": f"gopher://{SECRET}"})], f"{REDIS}_0: redisUrl"),
         ([("", {**HOST, "redisCachePort": SECRET})], f"{REDIS}_0: redisCachePort"),
+        (
+            [("", {**HOST, "credentialName": None, "redisCachePort": SECRET})],
+            f"{REDIS}_0: redisCachePort",
+        ),
     ],
 )
 def test_a_credential_that_is_wrong(

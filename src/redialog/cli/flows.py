@@ -169,7 +169,7 @@ def _credential(path: str) -> Mapping[str, object]:
 
 def _kind(credential: Mapping[str, object], path: str) -> str:
     """Of which kind it is, in either form of `redialog.nodes.credentials`."""
-    kind = credential.get("credentialName", credential.get("name"))
+    kind = credential.get("credentialName") or credential.get("name")
     if isinstance(kind, str) and kind in CREDENTIALS:
         return kind
     raise ConfigurationError(

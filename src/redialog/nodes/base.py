@@ -226,9 +226,14 @@ class Node:
 
     def _check_ids(self) -> None:
         memory = self._lease.memory()
-        for field, user_id in (("sessionId", None), ("userId", self._told.user_id)):
+        # With a prefix that no id goes with, the id is not what is wrong.
+        for field, session_id, user_id in (
+            ("keyPrefix", "any", None),
+            ("sessionId", self.session_id, None),
+            ("userId", self.session_id, self._told.user_id),
+        ):
             try:
-                memory.session(self.session_id, user_id=user_id)
+                memory.session(session_id, user_id=user_id)
             except InvalidSessionId as error:
                 raise self._wrong(field, str(error)) from None
 
