@@ -135,10 +135,18 @@ def test_blocks_are_handed_over_as_they_are(palette: Palette) -> None:
 def test_a_role_beside_the_text_of_a_builder(palette: Palette) -> None:
     """The text of a role of OpenAI's counts under each of its names; no empty message is made."""
     node, ways = palette.node(), palette.ways
-    ways.add(node, [{"role": "user", "text": "q"}, {"role": "assistant", "message": "a"}])
+    given: list[dict[str, object]] = [
+        {"role": "user", "text": "q"},
+        {"role": "assistant", "message": "a"},
+        {"role": "user", "content": "", "text": "q2"},
+        {"type": "apiMessage", "text": "", "message": "a2"},
+    ]
+    ways.add(node, given)
     assert [(one.role, one.content) for one in ways.get(node, "", True)] == [
         ("user", "q"),
         ("assistant", "a"),
+        ("user", "q2"),
+        ("assistant", "a2"),
     ]
 
 

@@ -122,10 +122,10 @@ def _told(output: object) -> str:
 
 
 def _text(value: Mapping[str, Any], *, needed: bool = True) -> Any:
-    for name in _TEXTS:
-        # Whether it is text or blocks, `Message` checks.
-        if value.get(name) is not None:
-            return value[name]
+    # Whether it is text or blocks, `Message` checks.
+    said = [value[name] for name in _TEXTS if value.get(name) is not None]
+    if said:
+        return next(filter(None, said), said[0])
     if needed:
         raise InvalidMessage("needs a text")
     return ""
@@ -133,7 +133,7 @@ def _text(value: Mapping[str, Any], *, needed: bool = True) -> Any:
 
 def _with_content(value: Mapping[str, Any]) -> Mapping[str, Any]:
     """A dict with a role of OpenAI's, whose text can stand where the builders have it."""
-    if value.get("content") is not None or not any(value.get(name) for name in _TEXTS):
+    if value.get("content") or not any(value.get(name) for name in _TEXTS):
         return value
     others = {name: item for name, item in value.items() if name not in _TEXTS}
     return {**others, "content": _text(value)}
