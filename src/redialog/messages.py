@@ -188,7 +188,8 @@ class Message(msgspec.Struct, metaclass=_Checked, frozen=True, eq=False, gc=Fals
         given back by `to_openai`.
 
         Raises:
-            InvalidMessage: no mapping, no known role, or a field of a wrong type.
+            InvalidMessage: no mapping, no known role, no content where it is not the model's, or
+                a field of a wrong type.
         """
         if not isinstance(value, Mapping):
             raise InvalidMessage(
@@ -203,6 +204,9 @@ class Message(msgspec.Struct, metaclass=_Checked, frozen=True, eq=False, gc=Fals
         fields["tool_calls"] = fields.get("tool_calls") or ()
         build: Callable[..., Message] = Message
         message = build(rest.pop("role"), "" if content is None else content, **fields)
+        if "content" not in value and message.role != "assistant":
+            # An answer can do without: it has tool calls, a refusal, audio.
+            raise InvalidMessage(f"a message of the role {message.role} needs content")
         if rest:
             return structs.replace(message, _openai=mapping(rest, "an OpenAI message"))
         return message

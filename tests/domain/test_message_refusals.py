@@ -266,6 +266,14 @@ def test_what_is_neither_a_message_nor_a_dict(value: Any) -> None:
     refused(lambda: Message.parse(value))
 
 
+@pytest.mark.parametrize("role", ["user", "system", "developer", "tool", "function"])
+def test_a_dict_without_content(role: str) -> None:
+    """A misspelled key is no empty message; only an answer can do without content."""
+    assert "content" in str(refused(lambda: Message.from_openai({"role": role, "text": SECRET})))
+    assert Message.from_openai({"role": "assistant", "refusal": "No."}).content == ""
+    assert Message.from_openai({"role": role, "content": ""}).content == ""
+
+
 def test_a_dict_without_a_role() -> None:
     """A dict needs a role; the error says so."""
     assert "role" in str(refused(lambda: Message.from_openai({"content": SECRET})))
