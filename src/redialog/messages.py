@@ -192,10 +192,7 @@ class Message(msgspec.Struct, metaclass=_Checked, frozen=True, eq=False, gc=Fals
                 a field of a wrong type.
         """
         if not isinstance(value, Mapping):
-            raise InvalidMessage(
-                "a message must be a Message or a dict with role and content, "
-                f"not {type(value).__name__}"
-            )
+            raise _checks.no_message(value)
         rest = dict(value)
         if "role" not in rest:
             raise InvalidMessage("a message needs a role: user, assistant, system or tool")
