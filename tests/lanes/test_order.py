@@ -14,7 +14,7 @@ import redis.asyncio
 
 from redialog import AsyncChatMemory, AsyncSession, Message
 from redialog.effect import Batch, CommandError
-from redialog.transports import _lane_wire
+from redialog.transports.redis import _lane_wire
 from tests.lanes.tools import echo, execute, outcomes, run, turned, until, wire_of
 from tests.support.proxy import FaultProxy
 from tests.support.servers import Server
