@@ -99,7 +99,7 @@ class AsyncRedisTransport:
         if within is not None if again is None else again:
             # A second attempt is made for itself: what failed the first must not fail it, too.
             alone = alone or connections.spare
-        if self._lane is None or alone:
+        if self._lane is None or (alone and not (batch.writes and self._lane.abandoned)):
             replies = await self._served(connections, batch, packed, Waiting(within, watch))
         elif within is None:
             replies = await self._lane.call(batch, packed, watch)
