@@ -160,7 +160,8 @@ def test_where_nobody_waits_any_more_the_connection_is_given_up(server: Server) 
 
 @pytest.mark.parametrize("size", [10, 2 * LANE_BYTES])
 def test_what_follows_a_cancelled_write_does_not_overtake_it(server: Server, size: int) -> None:
-    """Also where it is so large that it would have a connection of its own."""
+    """Also where it is so large that it would have a connection of its own. What must have one,
+    has."""
 
     async def scenario() -> None:
         async with AsyncChatMemory.from_url(server.url) as memory:
@@ -174,6 +175,7 @@ def test_what_follows_a_cancelled_write_does_not_overtake_it(server: Server, siz
             await turned()
             second = asyncio.ensure_future(chat.append(Message.user("x" * size)))
             await in_flight(memory, 3)
+            assert await execute(memory, echo("x", writes=True, alone=True)) == [b"x"]
             async with redis.asyncio.Redis(host=server.host, port=server.port) as client:
                 await client.rpush("gate", "open")
             await asyncio.gather(slow, second)
