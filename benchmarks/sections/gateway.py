@@ -22,7 +22,7 @@ from benchmarks.report import Section, Table, number
 from redialog import ChatMemory, Message
 from redialog.effect import Batch, Patience, Replies
 from redialog.settings import settings
-from redialog.transports._rest_common import requests
+from redialog.transports.rest._common import requests
 from tests.support.gateways import Gateway
 
 CLIENTS = 32

@@ -51,7 +51,18 @@ LAYERS: list[tuple[str, ...]] = [
     # The package's own module names all of them, and loads them when they are used.
     ("",),
 ]
+# The same among the transports.
+OF_TRANSPORTS: list[tuple[str, ...]] = [
+    ("urls", "_credentials", "_tasks", "_tls"),
+    ("_security",),
+    ("redis", "rest"),
+    ("routing",),
+    ("opening",),
+    ("clients",),
+    ("",),
+]
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+RANKS_OF_TRANSPORTS = {name: rank for rank, names in enumerate(OF_TRANSPORTS) for name in names}
 CLIENT_LIBRARIES = {"redis", "hiredis", "httpx", "upstash_redis", "valkey", "coredis"}
 EDGES = ("models", "summarizers", "memory", "conversation", "integrations", "nodes", "cli")
 BELOW_FACADES = {"ops", "drive", "effect", "transports", "embedded", "replies", "scripts", "codec"}
@@ -60,6 +71,11 @@ BELOW_FACADES = {"ops", "drive", "effect", "transports", "embedded", "replies", 
 def layer(module: str) -> str:
     """The entry of the table that a module belongs to."""
     return module.partition(".")[0]
+
+
+def within(module: str) -> str:
+    """The part of a package that a module belongs to."""
+    return layer(module.partition(".")[2])
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -77,6 +93,16 @@ def test_a_module_imports_only_from_layers_further_in(module: str) -> None:
         if layer(other) == own or (other == "" and own in (*EDGES, "testing")):
             continue
         assert RANKS[layer(other)] < RANKS[own], f"{module} imports {other}"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if layer(name) == "transports"])
+def test_routes_lead_to_transports_and_not_back(module: str) -> None:
+    """One server does not know of many, and HTTP knows nothing of redis-py."""
+    own = within(module)
+    assert own in RANKS_OF_TRANSPORTS, f"add {own!r} to OF_TRANSPORTS"
+    others = {within(name) for name in imported_modules(module) if layer(name) == "transports"}
+    for other in others - {own, ""}:
+        assert RANKS_OF_TRANSPORTS[other] < RANKS_OF_TRANSPORTS[own], f"{module} imports {other}"
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -109,3 +135,5 @@ def test_nothing_is_imported_by_its_place(module: str) -> None:
 def test_the_table_names_nothing_that_is_not_there() -> None:
     """A line for a module that went is taken out."""
     assert set(RANKS) - {layer(name) for name in MODULES} == set()
+    there = {within(name) for name in MODULES if layer(name) == "transports"}
+    assert set(RANKS_OF_TRANSPORTS) - there == set()

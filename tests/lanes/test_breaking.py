@@ -16,7 +16,7 @@ from redialog import (
     ReplyTimeout,
     Unavailable,
 )
-from redialog.transports import _lane, _lane_wire
+from redialog.transports.redis import _lane, _lane_wire
 from tests.lanes.tools import echo, execute, outcomes, run, turned, until, wire_of
 from tests.support.proxy import FaultProxy
 from tests.support.servers import Server, replica_of

@@ -11,7 +11,7 @@ import pytest
 import redis.asyncio
 
 from redialog import AsyncChatMemory, ConnectError, ReplyTimeout
-from redialog.transports import _lane_wire
+from redialog.transports.redis import _lane_wire
 from tests.lanes.tools import echo, execute, in_flight, outcomes, run, turned, until
 from tests.support.proxy import FaultProxy
 from tests.support.servers import Server

@@ -14,8 +14,8 @@ import redis.asyncio
 
 from redialog import AsyncChatMemory, AsyncSession, Message
 from redialog.effect import Batch, CommandError
-from redialog.transports import _lane_wire
-from redialog.transports.redis_asyncio import LANE_BYTES
+from redialog.transports.redis import _lane_wire
+from redialog.transports.redis.transport_asyncio import LANE_BYTES
 from tests.lanes.tools import echo, execute, in_flight, outcomes, run, turned, until, wire_of
 from tests.support.proxy import FaultProxy
 from tests.support.servers import Server

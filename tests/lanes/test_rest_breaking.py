@@ -24,7 +24,7 @@ from redialog import (
     Unavailable,
 )
 from redialog.effect import CommandError
-from redialog.transports import _rest_lane
+from redialog.transports.rest import _lane as _rest_lane
 from tests.lanes.tools import echo, execute, outcomes, rest_lane_of, run, turned, until
 from tests.rest.front import HTML, Behaviour, Front, Seen, _Handler, answers, cut, dropped, held
 from tests.support.gateways import Gateway

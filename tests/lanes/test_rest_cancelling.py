@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from redialog import AsyncChatMemory, Message, RateLimited
-from redialog.transports import _rest_lane
+from redialog.transports.rest import _lane as _rest_lane
 from tests.lanes.tools import echo, execute, outcomes, rest_lane_of, run, turned, until
 from tests.rest.front import Front, Reply, Seen, _Handler, held
 

@@ -11,7 +11,7 @@ import pytest
 
 from redialog import AsyncChatMemory, Message
 from redialog.effect import Batch
-from redialog.transports import _rest_lane
+from redialog.transports.rest import _lane as _rest_lane
 from tests.lanes.tools import echo, execute, outcomes, rest_words, run
 from tests.rest.front import Front
 from tests.support.gateways import Gateway

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from redialog import AsyncChatMemory, ConnectError
-from redialog.transports import _rest_lane
+from redialog.transports.rest import _lane as _rest_lane
 from tests.lanes.tools import echo, execute, outcomes, rest_lane_of, rest_words, run, turned, until
 from tests.rest.front import Front, dropped, held
 

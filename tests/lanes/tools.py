@@ -9,9 +9,9 @@ from typing import Any
 
 from redialog import AsyncChatMemory
 from redialog.effect import Batch
-from redialog.transports._lane import Lane
-from redialog.transports._lane_wire import Wire
-from redialog.transports._rest_lane import Lane as RestLane
+from redialog.transports.redis._lane import Lane
+from redialog.transports.redis._lane_wire import Wire
+from redialog.transports.rest._lane import Lane as RestLane
 from tests.rest.front import Front
 from tests.support.servers import wait_until
 

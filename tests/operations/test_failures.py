@@ -17,7 +17,7 @@ from redialog import (
     TransportError,
     Unavailable,
 )
-from redialog.transports._redis_common import failure
+from redialog.transports.redis.common import failure
 
 ADDRESS = "redis://h:1/0"
 AFTER_SENDING: list[tuple[BaseException, type[TransportError]]] = [

@@ -10,8 +10,8 @@ from typing import Any, Protocol, cast
 import pytest
 
 from redialog import AsyncChatMemory, ChatMemory, plan
-from redialog.transports.rest import RestTransport, open_rest
-from redialog.transports.rest_asyncio import open_rest_asyncio
+from redialog.transports.rest.transport import RestTransport, open_rest
+from redialog.transports.rest.transport_asyncio import open_rest_asyncio
 from tests.rest.front import Front
 from tests.support.blocking import Blocking
 from tests.support.gateways import Gateway

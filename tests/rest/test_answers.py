@@ -20,8 +20,8 @@ from redialog import (
     Unavailable,
 )
 from redialog.effect import Batch, CommandError, Reply
-from redialog.transports._rest_answers import Reader, retry_after
-from redialog.transports._rest_common import Answer, requests, sync_token
+from redialog.transports.rest._answers import Reader, retry_after
+from redialog.transports.rest._common import Answer, requests, sync_token
 
 ADDRESS = "https://NAME.upstash.io"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

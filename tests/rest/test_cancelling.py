@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from redialog import AsyncChatMemory, Closed, ConnectionLost, Message, WrongEventLoop
-from redialog.transports import rest_asyncio
+from redialog.transports.rest import transport_asyncio as rest_asyncio
 from tests.faults.cancelling import MOMENTS, CancelledAt, Moment, awaited
 from tests.faults.test_cancellation import talk
 from tests.rest.certificates import authority_file, server_context

@@ -15,10 +15,10 @@ import upstash_redis.asyncio
 
 from redialog import AsyncChatMemory, ChatMemory, ConfigurationError
 from redialog.errors import UnverifiedTLSWarning
-from redialog.transports._rest_options import Options, Secret, Site, site
-from redialog.transports._rest_upstash import of_client
-from redialog.transports.rest import open_rest
-from redialog.transports.rest_asyncio import open_rest_asyncio
+from redialog.transports.rest._options import Options, Secret, Site, site
+from redialog.transports.rest._upstash import of_client
+from redialog.transports.rest.transport import open_rest
+from redialog.transports.rest.transport_asyncio import open_rest_asyncio
 
 URL = "https://name.upstash.io"
 TOKEN = "AX1vASQ-SECRET-TOKEN"

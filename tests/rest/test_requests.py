@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from redialog import DataError, MessageTooLarge
 from redialog.effect import Batch, Command
-from redialog.transports._rest_common import requests
+from redialog.transports.rest._common import requests
 
 LIMIT = 10_000_000
 

@@ -20,7 +20,8 @@ from redialog import (
     ConnectionLost,
     Message,
 )
-from redialog.transports import rest, rest_asyncio
+from redialog.transports.rest import transport as rest
+from redialog.transports.rest import transport_asyncio as rest_asyncio
 from tests.faults.test_forks import CALLS, talk
 from tests.faults.test_threads import at_once
 from tests.rest.conftest import Connect

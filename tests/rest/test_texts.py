@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redialog.transports._rest_common import Wording
+from redialog.transports.rest._common import Wording
 
 leaves = st.one_of(st.none(), st.integers(), st.binary())
 results = st.recursive(leaves, lambda inner: st.lists(inner, max_size=5), max_leaves=20)

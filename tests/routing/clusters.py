@@ -10,8 +10,8 @@ import pytest
 from redialog.effect import Batch, Command, CommandError, Reply
 from redialog.errors import TransportError
 from redialog.keys import slot
-from redialog.transports.cluster import ClusterRouter
-from redialog.transports.routes import Hop, Outcome
+from redialog.transports.routing.cluster import ClusterRouter
+from redialog.transports.routing.routes import Hop, Outcome
 from redialog.transports.urls import Address
 from tests.routing.scripted import READ, WRITE, Asked, Clock
 

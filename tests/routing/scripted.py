@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from redialog import ConnectError, ReplyTimeout
 from redialog.effect import Batch, CommandError
-from redialog.transports.routes import Hop, Outcome, Route, Step, T
+from redialog.transports.routing.routes import Hop, Outcome, Route, Step, T
 from redialog.transports.urls import Address
 
 Answer: TypeAlias = Callable[[Hop], Outcome]

@@ -8,8 +8,8 @@ import pytest
 
 from redialog.effect import Batch, Reply
 from redialog.errors import TransportError
-from redialog.transports.routes import Hop, Outcome
-from redialog.transports.sentinels import SentinelRouter
+from redialog.transports.routing.routes import Hop, Outcome
+from redialog.transports.routing.sentinels import SentinelRouter
 from redialog.transports.urls import Address
 from tests.routing.scripted import READ, WRITE, Asked, Clock
 

@@ -9,8 +9,8 @@ import pytest
 from redialog import PermissionDenied, Unavailable
 from redialog.effect import CommandError
 from redialog.keys import slot
-from redialog.transports.confirming import WAIT_MS
-from redialog.transports.topology import QUESTION_S
+from redialog.transports.routing.confirming import WAIT_MS
+from redialog.transports.routing.topology import QUESTION_S
 from tests.routing.clusters import (
     ALL,
     NEW,

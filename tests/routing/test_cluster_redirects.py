@@ -10,7 +10,7 @@ from redialog import Unavailable
 from redialog.effect import Batch, Command, CommandError
 from redialog.errors import TransportError
 from redialog.keys import slot
-from redialog.transports.cluster import REDIRECTS
+from redialog.transports.routing.cluster import REDIRECTS
 from redialog.transports.urls import Address
 from tests.routing.clusters import (
     NEW,

@@ -9,9 +9,9 @@ import pytest
 from redialog import AuthError, ConfigurationError, ConnectError, PermissionDenied, Unavailable
 from redialog.effect import CommandError
 from redialog.errors import NotRedis, TransportError
-from redialog.transports.routes import SILENT_S
-from redialog.transports.slots import slots_of
-from redialog.transports.topology import ASKED, QUESTION_S
+from redialog.transports.routing.routes import SILENT_S
+from redialog.transports.routing.slots import slots_of
+from redialog.transports.routing.topology import ASKED, QUESTION_S
 from tests.routing.clusters import (
     ALL,
     NEW,

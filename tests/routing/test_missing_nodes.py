@@ -17,7 +17,7 @@ from redialog import (
     TransportError,
 )
 from redialog.effect import Batch
-from redialog.transports import sentinels as sentinels_module
+from redialog.transports.routing import sentinels as sentinels_module
 from tests.routing.connecting import Connect
 from tests.support.servers import ClusterGroup, SentinelGroup
 from tests.support.servers.deployment import Node

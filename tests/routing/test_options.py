@@ -9,10 +9,10 @@ import pytest
 
 from redialog import AsyncChatMemory, ChatMemory, ConfigurationError
 from redialog.effect import DEADLINE_S
-from redialog.transports._redis_common import CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S
-from redialog.transports.deployments import node_options, sentinel_options
 from redialog.transports.opening import LONGEST_DEADLINE_S
-from redialog.transports.sentinels import QUESTION_S
+from redialog.transports.redis.common import CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S
+from redialog.transports.routing.deployments import node_options, sentinel_options
+from redialog.transports.routing.sentinels import QUESTION_S
 from redialog.transports.urls import resolve
 
 SENTINEL = "redis+sentinel://h/m"

@@ -10,7 +10,7 @@ import pytest
 
 from redialog import ChatMemory, Message
 from redialog.errors import TransportError
-from redialog.transports import confirming
+from redialog.transports.routing import confirming
 from tests.routing.connecting import Connect, Group, keys
 from tests.support.servers import SentinelGroup, wait_until
 from tests.support.servers.deployment import Node

@@ -8,9 +8,9 @@ import pytest
 
 from redialog import PermissionDenied, ReplyTimeout, Unavailable
 from redialog.effect import Batch, CommandError
-from redialog.transports.confirming import WAIT_MS
-from redialog.transports.routes import Schedule
-from redialog.transports.sentinels import QUESTION_S
+from redialog.transports.routing.confirming import WAIT_MS
+from redialog.transports.routing.routes import Schedule
+from redialog.transports.routing.sentinels import QUESTION_S
 from tests.routing.scripted import DEAD, READ, SILENT, WRITE, error
 from tests.routing.sentinels import NEW, OLD, A, B, C, World, state
 

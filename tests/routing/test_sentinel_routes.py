@@ -9,8 +9,8 @@ import pytest
 from redialog import AuthError, ConfigurationError, ConnectError, TLSError, Unavailable
 from redialog.effect import Batch, CommandError
 from redialog.errors import NotRedis, TransportError
-from redialog.transports.routes import SILENT_S
-from redialog.transports.sentinels import CHECK_S, QUESTION_S
+from redialog.transports.routing.routes import SILENT_S
+from redialog.transports.routing.sentinels import CHECK_S, QUESTION_S
 from tests.routing.scripted import DEAD, READ, SILENT, WRITE, error
 from tests.routing.sentinels import NEW, OLD, A, B, C, World, named
 

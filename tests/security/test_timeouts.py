@@ -23,7 +23,7 @@ from redialog import (
     plan,
 )
 from redialog.errors import Unavailable
-from redialog.transports import _redis_common
+from redialog.transports.redis import common
 from tests.security.conftest import Connect
 from tests.support.proxy import FaultProxy
 from tests.support.servers import Certificates, Server, Setting, TLSServer, wait_until
@@ -93,8 +93,8 @@ def silent() -> Iterator[Silent]:
 
 def test_the_defaults_are_the_documented_ones(connect: Connect) -> None:
     """Two seconds to connect, five for a reply."""
-    assert (_redis_common.CONNECT_TIMEOUT_S, _redis_common.REPLY_TIMEOUT_S) == (2.0, 5.0)
-    defaults = _redis_common.client_defaults()
+    assert (common.CONNECT_TIMEOUT_S, common.REPLY_TIMEOUT_S) == (2.0, 5.0)
+    defaults = common.client_defaults()
     assert (defaults["socket_connect_timeout"], defaults["socket_timeout"]) == (2.0, 5.0)
 
 

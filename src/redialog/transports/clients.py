@@ -40,11 +40,11 @@ def adopt(
     """
     import redis
 
-    from redialog.transports.redis import RedisTransport
+    from redialog.transports.redis.transport import RedisTransport
 
     seconds = checked_deadline(deadline)
     if _is_upstash(client, "upstash_redis.client"):
-        from redialog.transports.rest import adopt_upstash
+        from redialog.transports.rest.transport import adopt_upstash
 
         found = adopt_upstash(client)
         found.patience = one_server(seconds)
@@ -75,11 +75,11 @@ def adopt_asyncio(
     import redis
     import redis.asyncio
 
-    from redialog.transports.redis_asyncio import AsyncRedisTransport
+    from redialog.transports.redis.transport_asyncio import AsyncRedisTransport
 
     seconds = checked_deadline(deadline)
     if _is_upstash(client, "upstash_redis.asyncio.client"):
-        from redialog.transports.rest_asyncio import adopt_upstash_asyncio
+        from redialog.transports.rest.transport_asyncio import adopt_upstash_asyncio
 
         found = adopt_upstash_asyncio(client)
         found.patience = one_server(seconds)
@@ -107,13 +107,13 @@ def adopt_asyncio(
 
 
 def _many(found: tuple[Target, dict[str, object]], seconds: float) -> Transport:
-    from redialog.transports.routed import open_routed
+    from redialog.transports.routing.routed import open_routed
 
     return open_routed(*found, many_nodes(seconds), replicated=False)
 
 
 def _many_asyncio(found: tuple[Target, dict[str, object]], seconds: float) -> AsyncTransport:
-    from redialog.transports.routed_asyncio import open_routed_asyncio
+    from redialog.transports.routing.routed_asyncio import open_routed_asyncio
 
     return open_routed_asyncio(*found, many_nodes(seconds), replicated=False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from redialog.effect import DEADLINE_S, AsyncTransport, Patience, Transport
@@ -44,13 +44,13 @@ def open_blocking(
     """
     patience = _checked(target, deadline, durability)
     if target.kind == "rest":
-        from redialog.transports.rest import open_rest
+        from redialog.transports.rest.transport import open_rest
 
         found = open_rest(target.url, target.token, options)
         found.patience = patience
         return found
     if target.kind in ("sentinel", "cluster"):
-        from redialog.transports.routed import open_routed
+        from redialog.transports.routing.routed import open_routed
 
         return open_routed(target, options, patience, replicated=durability == "replicated")
     return _open_redis(target, options, patience)
@@ -75,13 +75,13 @@ def open_asyncio(
     """
     patience = _checked(target, deadline, durability)
     if target.kind == "rest":
-        from redialog.transports.rest_asyncio import open_rest_asyncio
+        from redialog.transports.rest.transport_asyncio import open_rest_asyncio
 
         found = open_rest_asyncio(target.url, target.token, options, coalesce=coalesce)
         found.patience = patience
         return found
     if target.kind in ("sentinel", "cluster"):
-        from redialog.transports.routed_asyncio import open_routed_asyncio
+        from redialog.transports.routing.routed_asyncio import open_routed_asyncio
 
         return open_routed_asyncio(
             target,
@@ -136,7 +136,8 @@ def many_nodes(deadline: float) -> Patience:
 def _open_redis(target: Target, options: Mapping[str, object], patience: Patience) -> Transport:
     import redis
 
-    from redialog.transports.redis import RedisTransport
+    from redialog.transports.redis.client import client
+    from redialog.transports.redis.transport import RedisTransport
 
     if target.kind == "embedded":
         server = _Embedded(target.folder)
@@ -162,7 +163,8 @@ def _open_redis_asyncio(
 ) -> AsyncTransport:
     import redis.asyncio
 
-    from redialog.transports.redis_asyncio import AsyncRedisTransport
+    from redialog.transports.redis.client import client, timer
+    from redialog.transports.redis.transport_asyncio import AsyncRedisTransport
 
     reply_timeout, untimed = timer(options)
     if target.kind == "embedded":
@@ -198,17 +200,6 @@ def _open_redis_asyncio(
     )
 
 
-def timer(options: Mapping[str, object]) -> tuple[float | None, dict[str, object]]:
-    """The time for a reply with asyncio, and the options without it.
-
-    The transport's own timer is the cheaper one.
-    """
-    from redialog.transports._redis_common import REPLY_TIMEOUT_S
-
-    reply_timeout = seconds(options, "socket_timeout", REPLY_TIMEOUT_S)
-    return reply_timeout, {**options, "socket_timeout": None}
-
-
 class _Embedded:
     """A share in the embedded server, taken at the first use."""
 
@@ -233,60 +224,3 @@ class _Embedded:
     def close(self) -> None:
         if self._lease is not None:
             self._lease.close()
-
-
-def seconds(options: Mapping[str, object], name: str, default: float) -> float | None:
-    """A timeout among the options.
-
-    Raises:
-        ConfigurationError: it is no number above zero.
-    """
-    value = options.get(name, default)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise ConfigurationError(f"{name} must be a number of seconds above zero, or None")
-    return float(value)
-
-
-def client(module: Any, url: str, options: Mapping[str, object]) -> Any:
-    """A client of redis-py with a pool of its own.
-
-    Args:
-        module: ``redis`` or ``redis.asyncio``.
-        url: of one server.
-        options: of the client library; they win over the defaults here.
-
-    Raises:
-        ConfigurationError: one of them is wrong.
-    """
-    from redialog.transports._redis_common import (
-        CONNECT_TIMEOUT_S,
-        REPLY_TIMEOUT_S,
-        client_defaults,
-    )
-    from redialog.transports._security import checked
-
-    options = checked(module, url, options)
-    seconds(options, "socket_timeout", REPLY_TIMEOUT_S)
-    seconds(options, "socket_connect_timeout", CONNECT_TIMEOUT_S)
-    defaults = client_defaults()
-    if url.startswith("unix:"):
-        del defaults["socket_keepalive"]
-    try:
-        pool = module.BlockingConnectionPool.from_url(url, **(defaults | dict(options)))
-        # With asyncio, redis-py takes the one of the URL's scheme, whatever is asked for.
-        pool.connection_class = options.get("connection_class", pool.connection_class)
-        # Wrong options would show only when the first connection is made.
-        pool.connection_class(**pool.connection_kwargs)
-    except (TypeError, ValueError, module.RedisError) as error:
-        raise ConfigurationError(
-            f"the client library refuses its options: {_named(error)}"
-        ) from None
-    return module.Redis(connection_pool=pool)
-
-
-def _named(error: Exception) -> str:
-    """The option that redis-py complains of; of other complaints only the kind: they can quote."""
-    _, found, name = str(error).partition("unexpected keyword argument ")
-    return f"there is no option {name}" if found else type(error).__name__

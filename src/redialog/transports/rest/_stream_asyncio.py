@@ -11,8 +11,8 @@ import ssl
 from collections.abc import Iterable
 from typing import Any
 
-from redialog.transports._rest_needs import httpcore
-from redialog.transports._rest_stream import is_readable
+from redialog.transports.rest._needs import httpcore
+from redialog.transports.rest._stream import is_readable
 
 
 class AsyncBackend(httpcore.AsyncNetworkBackend):

@@ -8,15 +8,15 @@ from typing import Any, Final, Protocol
 
 from redialog.effect import Batch, CommandError, Reply
 from redialog.errors import AuthError, ConfigurationError, NotRedis
-from redialog.transports._rest_answers import Rows
-from redialog.transports._rest_common import Request
+from redialog.transports.rest._answers import Rows
+from redialog.transports.rest._common import Request
 
 ALONE: Final = "alone"
 """Told to a call: it is its turn, and it travels alone."""
 
 
 class Carrier(Protocol):
-    """Who sends requests: `redialog.transports.rest_asyncio.AsyncRestTransport`."""
+    """Who sends requests: `redialog.transports.rest.transport_asyncio.AsyncRestTransport`."""
 
     address: str
 

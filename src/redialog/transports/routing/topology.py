@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from redialog.effect import Batch, Command, CommandError
 from redialog.errors import ConfigurationError, ConnectError, PermissionDenied, TransportError
-from redialog.transports.routes import Hop, Outcome, Route, Silence, Step, unavailable
-from redialog.transports.slots import Slots, most_seen, slots_of
+from redialog.transports.routing.routes import Hop, Outcome, Route, Silence, Step, unavailable
+from redialog.transports.routing.slots import Slots, most_seen, slots_of
 from redialog.transports.urls import Address
 
 ASKED = 9

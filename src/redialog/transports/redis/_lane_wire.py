@@ -15,8 +15,8 @@ import redis.exceptions as rex
 from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.asyncio.connection import AbstractConnection
 
-from redialog.transports._lane_calls import PLAIN, Call, Unasked, is_readonly, value
-from redialog.transports._redis_common import WATCH_S, failure
+from redialog.transports.redis._lane_calls import PLAIN, Call, Unasked, is_readonly, value
+from redialog.transports.redis.common import WATCH_S, failure
 
 IN_FLIGHT = 1000
 """So many calls at most are sent and not answered; the others wait, in their order."""

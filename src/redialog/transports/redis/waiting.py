@@ -10,7 +10,7 @@ import redis.exceptions as rex
 from redis.asyncio.connection import AbstractConnection
 
 from redialog.effect import Reply
-from redialog.transports._redis_common import WATCH_S, command_error
+from redialog.transports.redis.common import WATCH_S, command_error
 
 Watch: TypeAlias = Callable[[], Awaitable[bool]]
 

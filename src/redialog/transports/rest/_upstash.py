@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from redialog.errors import ConfigurationError
-from redialog.transports._rest_options import Site, site
+from redialog.transports.rest._options import Site, site
 
 _BEARER = "Bearer "
 

@@ -21,14 +21,14 @@ from redialog.errors import (
     TransportError,
     Unavailable,
 )
-from redialog.transports.confirming import (
+from redialog.transports.routing.confirming import (
     calls_healthy,
     doubtful,
     permitted,
     replicated,
     sealed,
 )
-from redialog.transports.routes import (
+from redialog.transports.routing.routes import (
     SILENT_S,
     Hop,
     Outcome,
@@ -83,7 +83,7 @@ class SentinelRouter:
         self._silence = Silence(clock)
 
     def route(self, batch: Batch) -> Route[Replies]:
-        """As `redialog.transports.routes.Router.route`."""
+        """As `redialog.transports.routing.routes.Router.route`."""
         if batch.to == "sentinels":
             return (yield from self._everywhere(batch))
         node = yield from self._current()
@@ -105,7 +105,7 @@ class SentinelRouter:
         return outcome
 
     def still(self, node: Address) -> Route[bool]:
-        """As `redialog.transports.routes.Router.still`."""
+        """As `redialog.transports.routing.routes.Router.still`."""
         try:
             return (yield from self._locate()) == node
         except TransportError:

@@ -11,13 +11,23 @@ import redis.asyncio
 
 from redialog.effect import Batch, Patience, Replies
 from redialog.errors import Closed, TransportError
-from redialog.transports._redis_waiting import Watch
 from redialog.transports._security import checked
 from redialog.transports._tasks import Home, to_the_end
-from redialog.transports.deployments import node_options, router_of, sentinel_options
-from redialog.transports.opening import client, timer
-from redialog.transports.redis_asyncio import AsyncRedisTransport
-from redialog.transports.routes import Hop, Outcome, Role, Route, Router, Schedule, Step, T, gone
+from redialog.transports.redis.client import client, timer
+from redialog.transports.redis.transport_asyncio import AsyncRedisTransport
+from redialog.transports.redis.waiting import Watch
+from redialog.transports.routing.deployments import node_options, router_of, sentinel_options
+from redialog.transports.routing.routes import (
+    Hop,
+    Outcome,
+    Role,
+    Route,
+    Router,
+    Schedule,
+    Step,
+    T,
+    gone,
+)
 from redialog.transports.urls import Address, Target
 
 Open: TypeAlias = Callable[[Address, Role], AsyncRedisTransport]
@@ -31,7 +41,7 @@ def open_routed_asyncio(
     replicated: bool,
     coalesce: bool = True,
 ) -> AsyncRoutedTransport:
-    """As `redialog.transports.routed.open_routed`; ``coalesce`` as in `AsyncRedisTransport`."""
+    """As `open_routed` of the blocking one; ``coalesce`` as in `AsyncRedisTransport`."""
     of: dict[Role, tuple[float | None, dict[str, object]]] = {
         "data": timer(node_options(target, options)),
         "sentinel": timer(sentinel_options(target, options)),
@@ -65,7 +75,7 @@ def open_routed_asyncio(
 
 
 class AsyncRoutedTransport:
-    """As `redialog.transports.routed.RoutedTransport`."""
+    """As `redialog.transports.routing.routed.RoutedTransport`."""
 
     def __init__(
         self, router: Router, open_node: Open, *, address: str, patience: Patience

@@ -12,10 +12,25 @@ import redis
 from redialog.effect import Batch, Patience, Replies
 from redialog.errors import Closed, TransportError
 from redialog.transports._security import checked
-from redialog.transports.deployments import greeting, node_options, router_of, sentinel_options
-from redialog.transports.opening import client
-from redialog.transports.redis import RedisTransport, Sent, Watch
-from redialog.transports.routes import Hop, Outcome, Role, Route, Router, Schedule, Step, T, gone
+from redialog.transports.redis.client import client
+from redialog.transports.redis.transport import RedisTransport, Sent, Watch
+from redialog.transports.routing.deployments import (
+    greeting,
+    node_options,
+    router_of,
+    sentinel_options,
+)
+from redialog.transports.routing.routes import (
+    Hop,
+    Outcome,
+    Role,
+    Route,
+    Router,
+    Schedule,
+    Step,
+    T,
+    gone,
+)
 from redialog.transports.urls import Address, Target
 
 Open: TypeAlias = Callable[[Address, Role], RedisTransport]

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from redialog.effect import Batch, CommandError, Reply
 from redialog.errors import ConfigurationError, ConnectionLost, RedialogError
 from redialog.errors._root import alike
-from redialog.transports._rest_answers import Rows
-from redialog.transports._rest_common import Request, one_request
-from redialog.transports._rest_lane_calls import ALONE, Call, Carrier, blames_content, size_of
+from redialog.transports.rest._answers import Rows
+from redialog.transports.rest._common import Request, one_request
+from redialog.transports.rest._lane_calls import ALONE, Call, Carrier, blames_content, size_of
 
 CALL_BYTES = 32 << 10
 """A batch with more travels alone, where others need not wait for it."""

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from redialog.errors import ConnectError, ReplyTimeout, TransportError
-from redialog.transports._rest_options import Options
+from redialog.transports.rest._options import Options
 
 
 class Timer:

@@ -11,16 +11,16 @@ from weakref import WeakKeyDictionary
 
 from redialog.effect import Batch, CommandError, Patience, Replies, Reply
 from redialog.errors import Closed, TransportError, WrongEventLoop
-from redialog.transports import _rest_http as http
-from redialog.transports._rest_answers import Rows
-from redialog.transports._rest_common import Request, cut, rows
-from redialog.transports._rest_lane import Lane
-from redialog.transports._rest_needs import httpx
-from redialog.transports._rest_options import Site, site
-from redialog.transports._rest_timer import Timer, end_of
-from redialog.transports._rest_upstash import of_client
-from redialog.transports._rest_wire_asyncio import Wire
 from redialog.transports._tasks import to_the_end
+from redialog.transports.rest import _http as http
+from redialog.transports.rest._answers import Rows
+from redialog.transports.rest._common import Request, cut, rows
+from redialog.transports.rest._lane import Lane
+from redialog.transports.rest._needs import httpx
+from redialog.transports.rest._options import Site, site
+from redialog.transports.rest._timer import Timer, end_of
+from redialog.transports.rest._upstash import of_client
+from redialog.transports.rest._wire_asyncio import Wire
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ T = TypeVar("T")
 def open_rest_asyncio(
     url: str, token: str, options: Mapping[str, object], *, coalesce: bool = True
 ) -> AsyncRestTransport:
-    """An asyncio transport to a REST service; see `redialog.transports.rest.open_rest`."""
+    """An asyncio transport to a REST service; the rest is as in `open_rest`."""
     return AsyncRestTransport(site(url, token, options), coalesce=coalesce)
 
 
@@ -44,7 +44,7 @@ class _Pool:
         users: how many transports.
         idle: the wires that no call is using.
         free: how many more calls can have one. Its count survives cancellations: see
-            `redialog.transports.redis_asyncio`.
+            `redialog.transports.redis.transport_asyncio`.
     """
 
     def __init__(self, found: Site) -> None:
@@ -113,7 +113,7 @@ class AsyncRestTransport:
         self._pool: _Pool | None = None
 
     async def execute(self, batch: Batch, within: float | None = None) -> Replies:
-        """As `redialog.effect.AsyncTransport.execute`, and see `redialog.transports.rest`.
+        """As `redialog.effect.AsyncTransport.execute`, and as `RestTransport.execute`.
 
         Raises:
             WrongEventLoop: the connections belong to another event loop.
@@ -148,7 +148,7 @@ class AsyncRestTransport:
     async def together(
         self, request: Callable[[], Request], *, writes: bool
     ) -> Rows | CommandError:
-        """As `redialog.transports._rest_lane_calls.Carrier.together`."""
+        """As `redialog.transports.rest._lane_calls.Carrier.together`."""
         [found] = await self._served(lambda: [request()], writes, None, self._talk.rows)
         return found
 

@@ -10,15 +10,15 @@ import msgspec
 from redialog.effect import Batch, Command, CommandError, Replies, Reply
 from redialog.errors import RedialogError, TransportError
 from redialog.keys import slot
-from redialog.transports.commands import EVERYWHERE, TRANSACTION, known_key, name_of
-from redialog.transports.confirming import (
+from redialog.transports.routing.commands import EVERYWHERE, TRANSACTION, known_key, name_of
+from redialog.transports.routing.confirming import (
     doubtful,
     permitted,
     replicated,
     sealed,
     sees_primary,
 )
-from redialog.transports.routes import (
+from redialog.transports.routing.routes import (
     Hop,
     Outcome,
     Route,
@@ -27,7 +27,7 @@ from redialog.transports.routes import (
     refused,
     unavailable,
 )
-from redialog.transports.topology import Topology
+from redialog.transports.routing.topology import Topology
 from redialog.transports.urls import Address, shown
 
 REDIRECTS = 5
@@ -71,7 +71,7 @@ class ClusterRouter:
         self._keyless: frozenset[bytes] = frozenset()
 
     def route(self, batch: Batch) -> Route[Replies]:
-        """As `redialog.transports.routes.Router.route`."""
+        """As `redialog.transports.routing.routes.Router.route`."""
         if batch.to == "sentinels":
             return [[] for _ in batch.commands]
         if batch.to == "primaries":
@@ -93,7 +93,7 @@ class ClusterRouter:
         return [found[place] for place in range(len(batch.commands))]
 
     def still(self, node: Address) -> Route[bool]:
-        """As `redialog.transports.routes.Router.still`."""
+        """As `redialog.transports.routing.routes.Router.still`."""
         try:
             return (yield from self._topology.still(node))
         except RedialogError:

@@ -2,7 +2,7 @@
 
 Each call is a batch of its own and gets its own replies or its own error. What binds them is order:
 a connection answers as it was asked, so a call that was sent keeps its place, whatever becomes of
-its task. `redialog.transports._lane_wire` has the connection; here is who waits for it.
+its task. `redialog.transports.redis._lane_wire` has the connection; here is who waits for it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from redis.asyncio.connection import AbstractConnection
 from redialog.effect import Batch, Replies
 from redialog.errors import RedialogError
 from redialog.errors._root import alike
-from redialog.transports._lane_calls import OPEN, Call, Unasked, handle, is_clean
-from redialog.transports._lane_wire import GONE, Wire
-from redialog.transports._redis_common import failure
-from redialog.transports._redis_waiting import Waiting, Watch
+from redialog.transports.redis._lane_calls import OPEN, Call, Unasked, handle, is_clean
+from redialog.transports.redis._lane_wire import GONE, Wire
+from redialog.transports.redis.common import failure
+from redialog.transports.redis.waiting import Waiting, Watch
 
 TOGETHER = 16
 """So many calls are written without waiting for more: the server works on them while the others
@@ -30,7 +30,7 @@ _USUAL = Waiting(None, None)
 
 
 class Source(Protocol):
-    """Where connections come from: `redialog.transports._redis_connections.Connections`."""
+    """Where connections come from: `redialog.transports.redis._connections.Connections`."""
 
     awaited: int
     """How many wait for one that is in use."""
@@ -244,7 +244,7 @@ class Lane:
     # What the wire tells
 
     def answered(self, calls: int) -> None:
-        """As `redialog.transports._lane_wire.Owner.answered`."""
+        """As `redialog.transports.redis._lane_wire.Owner.answered`."""
         self._many = calls > 1
         if not self._wire.flying and self._ending():
             self._rest()
@@ -252,12 +252,12 @@ class Lane:
             self._flush()
 
     def writable(self) -> None:
-        """As `redialog.transports._lane_wire.Owner.writable`."""
+        """As `redialog.transports.redis._lane_wire.Owner.writable`."""
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._turned)
 
     def broken(self, connection: AbstractConnection, unasked: list[Unasked]) -> None:
-        """As `redialog.transports._lane_wire.Owner.broken`."""
+        """As `redialog.transports.redis._lane_wire.Owner.broken`."""
         self._parting.append((connection, True, unasked))
         self._pass_on()

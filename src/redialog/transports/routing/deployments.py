@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Mapping
 
 from redialog.errors import ConfigurationError
-from redialog.transports._redis_common import CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S
-from redialog.transports.cluster import ClusterRouter
-from redialog.transports.opening import seconds
-from redialog.transports.routes import Router
-from redialog.transports.sentinels import QUESTION_S, SentinelRouter
+from redialog.transports.redis.client import seconds
+from redialog.transports.redis.common import CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S
+from redialog.transports.routing.cluster import ClusterRouter
+from redialog.transports.routing.routes import Router
+from redialog.transports.routing.sentinels import QUESTION_S, SentinelRouter
 from redialog.transports.urls import Target
 
 _SENTINEL = ("sentinel_kwargs", "sentinel_username", "sentinel_password")

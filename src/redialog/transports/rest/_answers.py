@@ -23,7 +23,7 @@ from redialog.errors import (
     TransportError,
     Unavailable,
 )
-from redialog.transports._rest_common import Answer, Request, Wording
+from redialog.transports.rest._common import Answer, Request, Wording
 
 _FINE, _REDIRECTS = range(200, 300), range(300, 400)
 _BAD_REQUEST, _TOO_LARGE, _TOO_MANY = 400, 413, 429

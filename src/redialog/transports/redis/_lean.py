@@ -14,7 +14,7 @@ from redis._parsers import _HiredisParser
 from redis._parsers.hiredis import NOT_ENOUGH_DATA
 
 from redialog.effect import Reply
-from redialog.transports._redis_common import command_error
+from redialog.transports.redis.common import command_error
 
 _PLAIN = frozenset({bytes, int, list, type(None)})
 

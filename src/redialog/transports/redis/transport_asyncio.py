@@ -10,12 +10,12 @@ from redis.asyncio.connection import AbstractConnection
 
 from redialog.effect import Batch, Patience, Replies, Reply
 from redialog.errors import Closed
-from redialog.transports._lane import Lane
-from redialog.transports._lane_calls import can_have_lane
-from redialog.transports._redis_common import FAILURES, failure, nobody, pack, replaced
-from redialog.transports._redis_connections import Connections
-from redialog.transports._redis_waiting import Waiting, Watch, cancellations
 from redialog.transports._tasks import Home, to_the_end
+from redialog.transports.redis._connections import Connections
+from redialog.transports.redis._lane import Lane
+from redialog.transports.redis._lane_calls import can_have_lane
+from redialog.transports.redis.common import FAILURES, failure, nobody, pack, replaced
+from redialog.transports.redis.waiting import Waiting, Watch, cancellations
 
 _BROKEN = (*FAILURES, asyncio.IncompleteReadError)
 LANE_BYTES = 32 << 10

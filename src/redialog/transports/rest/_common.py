@@ -1,7 +1,7 @@
 """The Upstash REST protocol: the requests of a batch, and the texts of its results. All is pure.
 
 A batch of one command is a ``POST /``, one of several a ``POST /pipeline``. Texts are asked for in
-base64, so that bytes come back as they are. What an answer means is in `_rest_answers`.
+base64, so that bytes come back as they are. What an answer means is in `_answers`.
 """
 
 from __future__ import annotations

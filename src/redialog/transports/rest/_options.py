@@ -113,7 +113,7 @@ class Site(msgspec.Struct, frozen=True):
             if options.ssl_ca_certs is not None:
                 context = ssl.create_default_context(cafile=options.ssl_ca_certs)
             else:
-                from redialog.transports._rest_needs import httpx
+                from redialog.transports.rest._needs import httpx
 
                 context = httpx.create_ssl_context()
             if options.ssl_certfile is not None:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from redialog.transports._rest_needs import httpcore
+from redialog.transports.rest._needs import httpcore
 
 
 class Backend(httpcore.NetworkBackend):

@@ -12,8 +12,8 @@ from redis._parsers import _AsyncHiredisParser
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 
 from redialog.effect import Batch, CommandError, Reply
-from redialog.transports._redis_common import command_error
-from redialog.transports._redis_waiting import Watch, at_end
+from redialog.transports.redis.common import command_error
+from redialog.transports.redis.waiting import Watch, at_end
 
 OPEN: Final = "open"
 """Said to a call: no connection is there, and it is its turn to take one."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import ssl
 
-from redialog.transports._rest_common import HEADERS, Request
-from redialog.transports._rest_http import Login
-from redialog.transports._rest_needs import httpcore, httpx
-from redialog.transports._rest_options import KEPT_S, Site
-from redialog.transports._rest_stream_asyncio import AsyncBackend
-from redialog.transports._rest_timer import Timer
+from redialog.transports.rest._common import HEADERS, Request
+from redialog.transports.rest._http import Login
+from redialog.transports.rest._needs import httpcore, httpx
+from redialog.transports.rest._options import KEPT_S, Site
+from redialog.transports.rest._stream_asyncio import AsyncBackend
+from redialog.transports.rest._timer import Timer
 
 
 class Wire:
     """One connection, made when it is used and again when it has died; for one call at a time.
 
-    Each has a client of its own, as in `redialog.transports.rest`. Here it is cancelled calls for
-    which a shared pool of httpx's loses connections; a wire is closed after one.
+    Each has a client of its own, as in `redialog.transports.rest.transport`. Here it is cancelled
+    calls for which a shared pool of httpx's loses connections; a wire is closed after one.
 
     Args:
         found: the service.

@@ -14,7 +14,8 @@ import redis.exceptions as rex
 
 from redialog.effect import Batch, Patience, Replies, Reply
 from redialog.errors import Closed
-from redialog.transports._redis_common import (
+from redialog.transports.redis._lean import reply, send
+from redialog.transports.redis.common import (
     FAILURES,
     UNREACHED,
     WATCH_S,
@@ -24,7 +25,6 @@ from redialog.transports._redis_common import (
     pack,
     replaced,
 )
-from redialog.transports._redis_lean import reply, send
 
 
 class _Process:

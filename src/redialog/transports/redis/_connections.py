@@ -10,8 +10,8 @@ import redis.asyncio
 import redis.exceptions as rex
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 
-from redialog.transports._redis_common import UNREACHED, failure
-from redialog.transports._redis_waiting import Waiting, at_end, cancellations
+from redialog.transports.redis.common import UNREACHED, failure
+from redialog.transports.redis.waiting import Waiting, at_end, cancellations
 
 
 class Connections:
@@ -47,7 +47,7 @@ class Connections:
         self._address = address
         self._reply_timeout = reply_timeout
         self._repair = repair
-        # Between two batches: see `redialog.transports.redis`.
+        # Between two batches: see `redialog.transports.redis.transport`.
         self._idle: list[AbstractConnection] = []
         # How many more can be taken of an own pool. The pool could count them too, but a task that
         # is cancelled when it has just been woken takes the next one's wakeup with it: asyncio's

@@ -15,12 +15,12 @@ from collections.abc import Mapping, Sequence
 
 from redialog.effect import Batch, Patience, Replies, Reply
 from redialog.errors import Closed, TransportError
-from redialog.transports import _rest_http as http
-from redialog.transports._rest_common import HEADERS, Request, requests
-from redialog.transports._rest_needs import httpcore, httpx
-from redialog.transports._rest_options import KEPT_S, Site, site
-from redialog.transports._rest_stream import Backend
-from redialog.transports._rest_upstash import of_client
+from redialog.transports.rest import _http as http
+from redialog.transports.rest._common import HEADERS, Request, requests
+from redialog.transports.rest._needs import httpcore, httpx
+from redialog.transports.rest._options import KEPT_S, Site, site
+from redialog.transports.rest._stream import Backend
+from redialog.transports.rest._upstash import of_client
 
 
 def open_rest(url: str, token: str, options: Mapping[str, object]) -> RestTransport:
@@ -29,7 +29,7 @@ def open_rest(url: str, token: str, options: Mapping[str, object]) -> RestTransp
     Args:
         url: of the service.
         token: what opens it.
-        options: those of `redialog.transports._rest_options.Options`.
+        options: those of `redialog.transports.rest._options.Options`.
 
     Raises:
         ConfigurationError: an argument is wrong.

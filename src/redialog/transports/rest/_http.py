@@ -17,10 +17,10 @@ from redialog.errors import (
     TLSError,
     TransportError,
 )
-from redialog.transports._rest_answers import Reader, Rows
-from redialog.transports._rest_common import SYNC_TOKEN, Answer, Request, sync_token
-from redialog.transports._rest_needs import httpx
-from redialog.transports._rest_options import Secret, Site
+from redialog.transports.rest._answers import Reader, Rows
+from redialog.transports.rest._common import SYNC_TOKEN, Answer, Request, sync_token
+from redialog.transports.rest._needs import httpx
+from redialog.transports.rest._options import Secret, Site
 
 FAILURES = (httpx.HTTPError, httpx.StreamError, OSError, EOFError)
 """What can go wrong with a request; a socket's own errors too, where httpx lets one pass."""
