@@ -48,6 +48,19 @@ def core_role(role: object) -> Role:
     )
 
 
+def no_message(value: object) -> InvalidMessage:
+    """The error for what is neither a message nor a dict, with what makes one of it."""
+    kind = type(value)
+    hint = ""
+    if any(str(base.__module__).startswith("langchain_core.messages") for base in kind.__mro__):
+        hint = "; redialog.integrations.langchain.from_langchain makes one of it"
+    elif isinstance(value, list | tuple):
+        hint = "; several are arguments of their own: append(*messages)"
+    return InvalidMessage(
+        f"a message must be a Message or a dict with role and content, not {kind.__name__}{hint}"
+    )
+
+
 def content(value: object) -> str | list[Mapping[str, object]]:
     """Text, or blocks."""
     if isinstance(value, str):

@@ -188,13 +188,11 @@ class Message(msgspec.Struct, metaclass=_Checked, frozen=True, eq=False, gc=Fals
         given back by `to_openai`.
 
         Raises:
-            InvalidMessage: no mapping, no known role, or a field of a wrong type.
+            InvalidMessage: no mapping, no known role, no content where it is not the model's, or
+                a field of a wrong type.
         """
         if not isinstance(value, Mapping):
-            raise InvalidMessage(
-                "a message must be a Message or a dict with role and content, "
-                f"not {type(value).__name__}"
-            )
+            raise _checks.no_message(value)
         rest = dict(value)
         if "role" not in rest:
             raise InvalidMessage("a message needs a role: user, assistant, system or tool")
@@ -203,6 +201,9 @@ class Message(msgspec.Struct, metaclass=_Checked, frozen=True, eq=False, gc=Fals
         fields["tool_calls"] = fields.get("tool_calls") or ()
         build: Callable[..., Message] = Message
         message = build(rest.pop("role"), "" if content is None else content, **fields)
+        if "content" not in value and message.role != "assistant":
+            # An answer can do without: it has tool calls, a refusal, audio.
+            raise InvalidMessage(f"a message of the role {message.role} needs content")
         if rest:
             return structs.replace(message, _openai=mapping(rest, "an OpenAI message"))
         return message

@@ -115,6 +115,22 @@ def test_wrong_usage(args: list[str]) -> None:
     assert CliRunner().invoke(commands, args).exit_code == 2
 
 
+def test_choices_are_named_in_one_line() -> None:
+    """What click writes into several lines stands in one, with no escapes in it."""
+    assert run("completion").err == (
+        "redialog: Missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish "
+        "(see redialog completion --help)\n"
+    )
+
+
+def test_the_help_names_whole_sentences() -> None:
+    """No command's line is cut off, and each that takes a URL tells all kinds of it."""
+    assert "..." not in run("--help").out.partition("Commands:")[2]
+    told = " ".join(run("ls", "--help").out.split())
+    for kind in ("redis+sentinel://", "redis+cluster://", "https://", "$UPSTASH_REDIS_REST_URL"):
+        assert kind in told
+
+
 @pytest.mark.parametrize(
     "args",
     [

@@ -111,6 +111,20 @@ def test_a_key_of_another_type(url: str, server: Server) -> None:
     assert "Traceback" not in ended.err
 
 
+def test_a_message_that_is_not_stored_is_told() -> None:
+    """Where the server has gone when the next line is typed, nobody need wonder what is stored."""
+    with Server() as mortal, start("chat", "--url", mortal.url, "--session", "s") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(JIM)
+        process.stdin.flush()
+        assert process.stdout.readline().startswith("Noted.")
+        mortal.kill()
+        _, err = process.communicate(NAME)
+    assert process.returncode == 4
+    assert "your message is not stored" in err
+
+
 def test_a_turn_that_cannot_be_stored_is_told() -> None:
     """Where the server goes away during an answer, the exit code is 4 and the loss is told."""
     gone = threading.Event()

@@ -231,3 +231,18 @@ def test_colours(url: str) -> None:
     with Terminal("explain", "s", "--url", url, env={"NO_COLOR": "1"}) as terminal:
         assert terminal.end() == 0
     assert "\x1b" not in terminal.seen
+
+
+@pytest.mark.parametrize(
+    ("more", "where"),
+    [
+        ([], "in the namespace 'default' (--namespace and --key-prefix name others)"),
+        (["--namespace", "shop"], "in the namespace 'shop'"),
+        (["--key-prefix", "message_store:"], "with the key prefix 'message_store:'"),
+    ],
+)
+def test_an_unknown_session_is_told_with_its_place(url: str, more: list[str], where: str) -> None:
+    """Whoever looked in the wrong namespace, as most do, sees which one it was."""
+    for command in (["explain"], ["show"], ["ttl"], ["title"], ["rm", "-y"]):
+        ended = run(*command, "s", "--url", url, *more)
+        assert ended == (3, "", f"redialog: there is no session 's' {where}\n")

@@ -114,6 +114,16 @@ def test_no_sessions(url: str) -> None:
     assert (ended.code, json.loads(ended.out), ended.err) == (0, [], "")
 
 
+def test_no_sessions_of_a_shared_layout(url: str, server: Server) -> None:
+    """Where others may have written, it does not say that there is nothing."""
+    with server.client() as client:
+        client.lpush("message_store:jim", '{"type":"human","data":{"content":"hi"}}')
+    ended = run("ls", "--url", url, "--key-prefix", "message_store:")
+    assert (ended.code, ended.out) == (0, "")
+    assert "that redialog has written to" in ended.err
+    assert "hi" in run("show", "jim", "--url", url, "--key-prefix", "message_store:").out
+
+
 def test_many_pages(url: str, server: Server) -> None:
     """All are listed once, newest first, over several pages; --limit ends it anywhere."""
     names = [f"session-{number}" for number in range(2500)]

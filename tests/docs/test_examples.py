@@ -129,10 +129,20 @@ def test_there_are_examples_to_run() -> None:
     }
 
 
+def anchors(page: Path) -> set[str]:
+    """What can stand behind a `#` in a link to the page: its headings, as they are rendered."""
+    headings = re.findall(r"^#+ (.*)$", BLOCK.sub("", page.read_text("utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in headings}
+
+
 def test_links_between_pages_lead_somewhere() -> None:
-    """Each relative link of a page names a file that is there."""
+    """Each relative link of a page names a file that is there, and a heading that it has."""
     pages = [*PAGES, *ROOT.glob("*.md")]
     for page in pages:
-        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
-            if "://" not in target:
-                assert (page.parent / target).exists(), f"{page.name}: {target}"
+        for target in re.findall(r"\]\(([^)]+)\)", page.read_text("utf-8")):
+            if "://" in target:
+                continue
+            name, _, heading = target.partition("#")
+            linked = page.parent / name if name else page
+            assert linked.exists(), f"{page.name}: {target}"
+            assert not heading or heading in anchors(linked), f"{page.name}: {target}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,15 @@ def test_each_method_and_parameter_is_in_the_reference(owner: type) -> None:
         if callable(member):
             for parameter in inspect.signature(member).parameters:
                 assert parameter in REFERENCE or parameter == "self", f"{name}({parameter})"
+
+
+def test_each_variable_is_in_the_reference() -> None:
+    """So is each variable of the environment that the code names as its own or Upstash's."""
+    sources = Path(redialog.__file__).parent.rglob("*.py")
+    name = re.compile(r"""["'$]((?:REDIALOG|UPSTASH_REDIS|OPENAI|XDG)_[A-Z_]+|NO_COLOR)""")
+    found = {each for source in sources for each in name.findall(source.read_text("utf-8"))}
+    assert len(found) > 10
+    assert {each for each in found if each not in REFERENCE} == {"XDG_RUNTIME_DIR"}
 
 
 def test_the_command_line_is_in_the_reference() -> None:

@@ -263,7 +263,16 @@ def test_ids_and_names_are_text(field: str, value: Any) -> None:
 @pytest.mark.parametrize("value", [SECRET, SECRET.encode(), None, 5, [SECRET], (SECRET,), {SECRET}])
 def test_what_is_neither_a_message_nor_a_dict(value: Any) -> None:
     """A bare text is no message: whose it is would be a guess."""
-    refused(lambda: Message.parse(value))
+    hint = "append(*messages)" in str(refused(lambda: Message.parse(value)))
+    assert hint == isinstance(value, list | tuple)
+
+
+@pytest.mark.parametrize("role", ["user", "system", "developer", "tool", "function"])
+def test_a_dict_without_content(role: str) -> None:
+    """A misspelled key is no empty message; only an answer can do without content."""
+    assert "content" in str(refused(lambda: Message.from_openai({"role": role, "text": SECRET})))
+    assert Message.from_openai({"role": "assistant", "refusal": "No."}).content == ""
+    assert Message.from_openai({"role": role, "content": ""}).content == ""
 
 
 def test_a_dict_without_a_role() -> None:

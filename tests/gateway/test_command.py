@@ -72,6 +72,20 @@ def test_without_the_extra(missing: str) -> None:
     assert "pip install 'redialog[gateway]'" in ended.err
 
 
+def test_upstash_s_variables_are_its_clients() -> None:
+    """They name what asks the gateway, so they neither lead it anywhere nor are asked for."""
+    upstash = {"UPSTASH_REDIS_REST_URL": "http://127.0.0.1:8079"}
+    taken = ["--listen", "192.0.2.1:0"]  # it gets as far as listening
+    for more in {"REDIS_URL": NOWHERE}, {"REDIALOG_URL": NOWHERE}:
+        ended = run("gateway", *taken, env={**TOKEN, **upstash, **more})
+        assert "cannot listen on" in ended.err
+    ended = run("gateway", "--url", "https://name.upstash.io", env=TOKEN)
+    assert (ended.code, ended.err) == (
+        2,
+        "redialog: the gateway needs a Redis behind it, not another REST service\n",
+    )
+
+
 def test_help() -> None:
     """It tells every option, and where a token can come from."""
     ended = run("gateway", "--help")

@@ -134,7 +134,7 @@ except ImportError as error:
     print(type(error).__name__, error)
 """
     assert in_a_process(code) == (
-        f"{MissingExtra.__name__} LangChain's messages needs the extra 'langchain': "
+        f"{MissingExtra.__name__} the integration of LangChain needs the extra 'langchain': "
         "pip install 'redialog[langchain]'"
     )
 

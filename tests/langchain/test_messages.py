@@ -141,6 +141,14 @@ def test_what_langchain_takes_for_a_message_is_taken() -> None:
     assert from_langchain(own) is own
 
 
+def test_who_appends_one_is_told_the_way() -> None:
+    """A session takes none of LangChain's messages; the error names what makes one of it."""
+    for message in HumanMessage("secret"), AIMessageChunk(content="secret"):
+        with pytest.raises(InvalidMessage, match="from_langchain makes one of it") as refused:
+            Message.parse(message)  # type: ignore[arg-type]
+        assert "secret" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     "value",
     [5, None, b"secret", ("secret", "secret"), {"secret": 1}, object(), [HumanMessage("secret")]],

@@ -110,6 +110,16 @@ def test_a_credential_for_each_node_that_needs_one(tmp_path: Path) -> None:
     assert f"{UPSTASH}_0: credential: the node needs one" in line
 
 
+def test_a_node_without_a_credential(tmp_path: Path) -> None:
+    """An export holds none: it is said that the Redis of this machine stands for the flow's."""
+    document = flow(memory_node(inputs={"sessionId": "s"}))
+    said = f"redialog: {REDIS}_0 has no credential"
+    assert ran(tmp_path, document).err.startswith(said)
+    assert said not in ran(tmp_path, document, "--url", UNREACHABLE).err
+    inside = flow(memory_node(inputs={"sessionId": "s"}, credential=URL))
+    assert said not in ran(tmp_path, inside).err
+
+
 def test_an_empty_session_id(tmp_path: Path) -> None:
     """--session names a session."""
     ended = ran(tmp_path, flow(memory_node()), "--url", UNREACHABLE, "--session", "")
@@ -134,6 +144,10 @@ def test_an_empty_session_id(tmp_path: Path) -> None:
         ([("", {**URL, "redisUrl": "$NOT_SET"})], f"{REDIS}_0: redisUrl"),
         ([("", {**URL, "redisUrl": f"gopher://{SECRET}"})], f"{REDIS}_0: redisUrl"),
         ([("", {**HOST, "redisCachePort": SECRET})], f"{REDIS}_0: redisCachePort"),
+        (
+            [("", {**HOST, "credentialName": None, "redisCachePort": SECRET})],
+            f"{REDIS}_0: redisCachePort",
+        ),
     ],
 )
 def test_a_credential_that_is_wrong(

@@ -242,6 +242,8 @@ SECRETS = [
     ("redisCacheUrlApi", {"redisUrl": "redis://hunter2!@h:1/0"}),
     ("redisCacheUrlApi", {"redisUrl": "redis://u:a%40hunter2!@h"}),
     ("redisCacheUrlApi", {"redisUrl": "redis://h:1/0?password=hunter2!"}),
+    ("redisCacheUrlApi", {"redisUrl": "redis://h:1/0?password=a@hunter2"}),
+    ("redisCacheUrlApi", {"redisUrl": "redis://u:p@h:1/0?password=a@hunter2"}),
     ("redisCacheUrlApi", {"redisUrl": "unix:///s?password=hunter2!"}),
     (
         "redisCacheUrlApi",

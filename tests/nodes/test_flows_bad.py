@@ -229,6 +229,31 @@ def test_a_credential_of_another_kind(credential: dict[str, object]) -> None:
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"version": 3}, "version"),
+        ({"credential": 5}, "credential"),
+        ({"credential": "id"}, "credential"),
+        ({"inputs": {"windowSize": "x"}}, "windowSize"),
+    ],
+)
+def test_which_of_several_flows_it_is(data: dict[str, Any], field: str) -> None:
+    """In a file with all of a workspace, where the nodes of different flows have the same ids."""
+    several = [
+        {"name": name, "flowData": json.dumps(flow(memory_node(**given)))}
+        for name, given in (("Sales", {}), ("Support", data))
+    ]
+
+    def opened() -> None:
+        for found in flows.memory_nodes({"ChatFlow": several}):
+            found.node().close()
+
+    with pytest.raises(NodeError) as caught:
+        opened()
+    assert (caught.value.node, caught.value.field) == (f"{REDIS}_0 of the flow 'Support'", field)
+
+
 def test_ids() -> None:
     """Each node has an id, and no two memory nodes of a flow the same."""
     refused(flow(memory_node(), memory_node()), f"{REDIS}_0", "id")

@@ -12,6 +12,7 @@ from redialog import Message, ToolCall
 from redialog.nodes import NodeError
 from tests.nodes.conftest import Palette
 from tests.nodes.tools import api, exchange, texts, user
+from tests.support.servers import Server
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "t", "arguments": '{"a":1}'}}
 
@@ -108,7 +109,16 @@ def test_images_stay_with_what_was_said(palette: Palette) -> None:
     assert texts(ways.get(node)) == [blocks]
     before = [{"role": "userMessage", "content": "look", "fileUploads": uploads}]
     assert ways.get(node, "", True, before)[0].content == blocks
-    damaged: list[object] = ["", "{", "{}", None, [], 5, [{"type": "stored-file", "name": "x"}]]
+    damaged: list[object] = [
+        "",
+        "{",
+        "[" * 100_000,
+        "{}",
+        None,
+        [],
+        5,
+        [{"type": "stored-file", "name": "x"}],
+    ]
     for broken in damaged:
         found = ways.get(node, "", False, [{**user("p"), "fileUploads": broken}])
         assert found[0]["message"] == "p"
@@ -121,6 +131,27 @@ def test_blocks_are_handed_over_as_they_are(palette: Palette) -> None:
     ways.add(node, [{"type": "userMessage", "content": blocks}])
     assert ways.get(node) == [{"message": blocks, "type": "userMessage"}]
 
+
+def test_a_role_beside_the_text_of_a_builder(palette: Palette) -> None:
+    """The text of a role of OpenAI's counts under each of its names; no empty message is made."""
+    node, ways = palette.node(), palette.ways
+    given: list[dict[str, object]] = [
+        {"role": "user", "text": "q"},
+        {"role": "assistant", "message": "a"},
+        {"role": "user", "content": "", "text": "q2"},
+        {"type": "apiMessage", "text": "", "message": "a2"},
+    ]
+    ways.add(node, given)
+    assert [(one.role, one.content) for one in ways.get(node, "", True)] == [
+        ("user", "q"),
+        ("assistant", "a"),
+        ("user", "q2"),
+        ("assistant", "a2"),
+    ]
+
+
+ENDLESS: dict[str, object] = {}
+ENDLESS["again"] = ENDLESS
 
 NO_MESSAGES: list[object] = [
     "hi",
@@ -146,6 +177,8 @@ NO_MESSAGES: list[object] = [
     {"role": "narrator", "content": "x"},
     {"type": "ai", "data": 5},
     {"type": "nothing", "data": {"content": "x"}},
+    {"type": "remove", "data": {"content": "", "id": "1"}},
+    {"type": "apiMessage", "text": "x", "usedTools": [{"tool": "t", "toolOutput": ENDLESS}]},
 ]
 
 
@@ -167,6 +200,15 @@ def test_what_is_no_message_is_told_and_nothing_is_stored(palette: Palette, valu
     assert ways.get(node) == []
 
 
+def test_what_utf_8_cannot_hold_is_told_and_nothing_is_stored(palette: Palette) -> None:
+    """As a message that is none, and without its text."""
+    node, ways = palette.node(), palette.ways
+    with pytest.raises(NodeError, match=r"messages: .*surrogate") as caught:
+        ways.add(node, [*exchange(0), user("hunter2 \ud83d")])
+    assert "hunter2" not in str(caught.value)
+    assert ways.get(node) == []
+
+
 @pytest.mark.parametrize("value", ["hi", b"hi", user("hi"), 5, None, Message.user("hi")])
 def test_messages_come_in_a_list(palette: Palette, value: Any) -> None:
     """One alone is easily given in its place."""
@@ -180,3 +222,14 @@ def test_the_form_is_one_of_three(palette: Palette, form: Any) -> None:
     with pytest.raises(NodeError) as caught:
         palette.ways.get(palette.node(), return_base_messages=form)
     assert caught.value.field == "return_base_messages"
+
+
+def test_a_form_that_there_is_not_asks_nobody(palette: Palette, server: Server) -> None:
+    """Not even for what reading alone would do: begin the TTL anew."""
+    node, ways = palette.node(sessionTTL=300, ttlMode="on_read"), palette.ways
+    ways.add(node, exchange(0))
+    with server.client() as client:
+        client.expire("s", 50)
+        with pytest.raises(NodeError):
+            ways.get(node, return_base_messages="base")
+        assert client.ttl("s") <= 50

@@ -68,7 +68,9 @@ def _report(error: Exception, console: Console) -> int:
     match error:
         case click.UsageError():
             command = error.ctx.command_path if error.ctx else "redialog"
-            console.note(f"{error.format_message()} (see {command} --help)")
+            # Click puts each choice into a line of its own.
+            what = error.format_message().replace("\n\t", " ")
+            console.note(f"{what} (see {command} --help)")
         case OutputLost():
             if not error.quiet:
                 console.note("standard output cannot be written")

@@ -202,7 +202,7 @@ class Chat:
         try:
             self._interrupts.answering()
             try:
-                self._warn(turn.read())
+                self._warn(self._read(turn))
                 with closing(turn.pieces()) as pieces:
                     for piece in pieces:
                         self._interrupts.check()
@@ -213,6 +213,15 @@ class Chat:
         except KeyboardInterrupt:
             outcome.interrupted = True
         return outcome
+
+    def _read(self, turn: Turn) -> Context:
+        try:
+            return turn.read()
+        except BudgetTooSmall:
+            raise  # the chat goes on, and says so itself
+        except RedialogError:
+            self._console.note("your message is not stored")
+            raise
 
     def _store(self, turn: Turn) -> None:
         try:

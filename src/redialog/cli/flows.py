@@ -102,8 +102,18 @@ def run(
     found = flows.memory_nodes(_standard_input()) if path == STANDARD_INPUT else flows.read(path)
     with ExitStack() as looks:
         # All are checked before the first one is read.
-        opened = [looks.enter_context(Look(one, given.of(one), session_id)) for one in found]
+        credentials = [given.of(one) for one in found]
+        opened = [
+            looks.enter_context(Look(one, credential, session_id))
+            for one, credential in zip(found, credentials, strict=True)
+        ]
         given.check(found)
+        for one, credential in zip(found, credentials, strict=True):
+            if not credential and not one.credential:
+                console.note(
+                    f"{one.id} has no credential, so it connects to the Redis on this machine, as "
+                    "in the builder; say with --url or --credential where its Redis is"
+                )
         for look in opened:
             if look.is_random:
                 console.note(
@@ -159,7 +169,7 @@ def _credential(path: str) -> Mapping[str, object]:
 
 def _kind(credential: Mapping[str, object], path: str) -> str:
     """Of which kind it is, in either form of `redialog.nodes.credentials`."""
-    kind = credential.get("credentialName", credential.get("name"))
+    kind = credential.get("credentialName") or credential.get("name")
     if isinstance(kind, str) and kind in CREDENTIALS:
         return kind
     raise ConfigurationError(

@@ -26,7 +26,7 @@ NOTHING = "-"
 @click.group(invoke_without_command=True)
 @click.pass_context
 def nodes(context: click.Context) -> None:
-    """Tell of the memory nodes of Flowise and Ardor, and run those of a flow."""
+    """Tell of the visual builders' memory nodes, and run a flow's."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         context.exit(USAGE)

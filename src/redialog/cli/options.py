@@ -45,8 +45,10 @@ def store_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--url",
             metavar="URL",
-            help="Where the conversations lie: redis://, rediss://, unix:// or embedded:. Not "
-            "given: $REDIALOG_URL, else $REDIS_URL, else embedded: in the user's data folder.",
+            help="Where the conversations lie: redis://, rediss://, redis+sentinel://, "
+            "redis+cluster://, unix://, https:// (Upstash, with $REDIALOG_TOKEN) or embedded:. Not "
+            "given: $REDIALOG_URL, else $UPSTASH_REDIS_REST_URL, else $REDIS_URL, else embedded: "
+            "in the user's data folder.",
         ),
     ):
         command = option(command)
@@ -145,8 +147,13 @@ def come_back(store: dict[str, Any], session_id: str, user_id: str | None = None
 
 
 def missing(session_id: str) -> NotFound:
-    """The error for a session that is not there."""
-    return NotFound(f"there is no session {session_id!r}")
+    """The error for a session that is not there, where the running command looked for it."""
+    store = click.get_current_context().params
+    namespace, key_prefix = store["namespace"], store["key_prefix"]
+    if key_prefix is not None:
+        return NotFound(f"there is no session {session_id!r} with the key prefix {key_prefix!r}")
+    elsewhere = " (--namespace and --key-prefix name others)" if namespace == "default" else ""
+    return NotFound(f"there is no session {session_id!r} in the namespace {namespace!r}{elsewhere}")
 
 
 def counted(number: int) -> str:

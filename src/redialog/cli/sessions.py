@@ -47,7 +47,17 @@ def ls(
         if as_json:
             _print_json(console, pages)
         elif not _print(console, pages):
-            console.note("there are no sessions" + ("" if user_id is None else " of this user"))
+            console.note(_none(user_id, store["key_prefix"]))
+
+
+def _none(user_id: str | None, key_prefix: str | None) -> str:
+    whose = "" if user_id is None else " of this user"
+    if key_prefix is None:
+        return f"there are no sessions{whose}"
+    return (
+        f"there are no sessions{whose} that redialog has written to; other libraries keep no list "
+        "of theirs, but with their ids all commands find them"
+    )
 
 
 def _pages(listing: Sessions, limit: int | None) -> Iterator[Sequence[SessionInfo]]:

@@ -36,7 +36,7 @@ def asgi_app(
 
     Args:
         url: of the Redis behind it, as for `redialog.ChatMemory.from_url`, but no REST one; None
-            for the one that the environment names.
+            for ``REDIALOG_URL``, else ``REDIS_URL``, else the embedded server.
         token: what a request must bring to do anything.
         read_only_token: what a request must bring to read.
         allow_commands: names of commands that are refused otherwise, such as ``flushdb``.

@@ -43,7 +43,11 @@ class Store:
         allowed: Iterable[str] = (),
         config: Mapping[str, object] | None = None,
     ) -> None:
-        target = resolve(url, os.environ)
+        if url is None:
+            # Upstash's variables name what clients ask, which is this gateway, and not its Redis.
+            url = os.environ.get("REDIALOG_URL") or os.environ.get("REDIS_URL") or "embedded:"
+        # No token is asked for where none would be used.
+        target = resolve(url, {"REDIALOG_TOKEN": "none"})
         if target.kind == "rest":
             raise ConfigurationError(
                 "the gateway needs a Redis behind it, not another REST service"

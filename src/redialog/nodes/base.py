@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from redialog import sharing
 from redialog.aio import AsyncSession
-from redialog.errors import ConfigurationError, InvalidSessionId
+from redialog.errors import ConfigurationError, InvalidMessage, InvalidSessionId, MessageTooLarge
 from redialog.memory import selecting
 from redialog.memory.steps import Steps, arun, run
 from redialog.messages import Message
@@ -111,6 +111,7 @@ class Node:
         Cost: that of `Session.messages`; of `Session.window` with ``windowSize``, of
         `Session.context` with ``maxTokens`` or ``summarize``.
         """
+        self._check_form(return_base_messages)
         before = self._before(prepend_messages)
         found = run(read(self.session(override_session_id), self._handing))
         return self._given([*before, *found], return_base_messages)
@@ -122,6 +123,7 @@ class Node:
         prepend_messages: Iterable[object] | None = None,
     ) -> list[Any]:
         """As `get_chat_messages`."""
+        self._check_form(return_base_messages)
         before = self._before(prepend_messages)
         found = await arun(read(self.asession(override_session_id), self._handing))
         return self._given([*before, *found], return_base_messages)
@@ -139,7 +141,9 @@ class Node:
             override_session_id: of another session; empty for the node's own.
 
         Raises:
-            NodeError: one of them is no message, or another argument is wrong; nothing was stored.
+            NodeError: one of them is no message, or cannot be stored, or another argument is wrong;
+                nothing was stored.
+            MessageTooLarge: one of them is too large; nothing was stored.
             OwnerMismatch: the session belongs to another user than ``userId``.
 
         ``sessionTTL`` begins anew; without it a running one is left alone.
@@ -147,14 +151,14 @@ class Node:
         Cost: 1 round trip, or as `Session.append` says.
         """
         given = plain.given(messages, "messages", self.descriptor.name)
-        run(_adding(self.session(override_session_id), given))
+        run(self._adding(self.session(override_session_id), given))
 
     async def aadd_chat_messages(
         self, messages: Iterable[object], override_session_id: str = ""
     ) -> None:
         """As `add_chat_messages`."""
         given = plain.given(messages, "messages", self.descriptor.name)
-        await arun(_adding(self.asession(override_session_id), given))
+        await arun(self._adding(self.asession(override_session_id), given))
 
     def clear_chat_messages(self, override_session_id: str = "") -> None:
         """Deletes a session, with its summary; of two only the one that is named.
@@ -222,9 +226,14 @@ class Node:
 
     def _check_ids(self) -> None:
         memory = self._lease.memory()
-        for field, user_id in (("sessionId", None), ("userId", self._told.user_id)):
+        # With a prefix that no id goes with, the id is not what is wrong.
+        for field, session_id, user_id in (
+            ("keyPrefix", "any", None),
+            ("sessionId", self.session_id, None),
+            ("userId", self.session_id, self._told.user_id),
+        ):
             try:
-                memory.session(self.session_id, user_id=user_id)
+                memory.session(session_id, user_id=user_id)
             except InvalidSessionId as error:
                 raise self._wrong(field, str(error)) from None
 
@@ -242,14 +251,24 @@ class Node:
         except InvalidSessionId as error:
             raise self._wrong(field, str(error)) from None
 
+    def _adding(self, session: Any, messages: Sequence[Message]) -> Steps[None]:
+        try:
+            yield session.append(*messages)
+        except MessageTooLarge:
+            raise
+        except InvalidMessage as error:
+            raise self._wrong("messages", str(error)) from None
+
     def _before(self, messages: Iterable[object] | None) -> list[Message]:
         if messages is None:
             return []
         return plain.given(messages, "prepend_messages", self.descriptor.name)
 
-    def _given(self, messages: Sequence[Message], form: bool | Literal["langchain"]) -> list[Any]:
+    def _check_form(self, form: bool | Literal["langchain"]) -> None:
         if form not in (True, False, "langchain"):
             raise self._wrong("return_base_messages", 'must be True, False or "langchain"')
+
+    def _given(self, messages: Sequence[Message], form: bool | Literal["langchain"]) -> list[Any]:
         if not form:
             return plain.shown(messages)
         base = list(selecting.usable(messages))
@@ -286,10 +305,6 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of the session {self.session_id!r}>"
-
-
-def _adding(session: Any, messages: Sequence[Message]) -> Steps[None]:
-    yield session.append(*messages)
 
 
 def _clearing(session: Any) -> Steps[None]:

@@ -81,6 +81,9 @@ class _Credential(msgspec.Struct, frozen=True, kw_only=True):
             value = getattr(self, _ATTRIBUTES[field.name])
             if isinstance(value, Secret):
                 value = masked_url(value.reveal()) if field.type == "url" else str(value)
+            elif isinstance(value, str) and value.startswith("$"):
+                # It would be read as the name of a variable.
+                value = f"${value}"
             shown[field.name] = self._named.get(field.name, value)
         # Nobody knows what the others are.
         return shown | dict.fromkeys(self.extra, MASK)

@@ -56,7 +56,10 @@ def given(messages: object, field: str, node: str) -> list[Message]:
     for index, value in enumerate(messages):
         place = f"{field}[{index}]"
         try:
-            found += _of_one(value)
+            for message in _of_one(value):
+                if message.role in ("damaged", "remove"):
+                    raise InvalidMessage(f"a {message.role} message cannot be stored")
+                found.append(message)
         except InvalidMessage as error:
             raise NodeError(node=node, field=place, reason=str(error)) from None
     return found
@@ -64,8 +67,6 @@ def given(messages: object, field: str, node: str) -> list[Message]:
 
 def _of_one(value: object) -> Iterator[Message]:
     if isinstance(value, Message):
-        if value.role in ("damaged", "remove"):
-            raise InvalidMessage(f"a {value.role} message cannot be stored")
         yield value
     elif isinstance(value, Mapping):
         kind = value.get("type") if value.get("type") in (USER, API) else value.get("role")
@@ -76,7 +77,7 @@ def _of_one(value: object) -> Iterator[Message]:
         elif "data" in value and "role" not in value:
             yield stored.loaded(value)
         elif "role" in value:
-            yield Message.from_openai(value)
+            yield Message.from_openai(_with_content(value))
         else:
             raise InvalidMessage(f"needs a type: {USER} or {API}")
     elif hasattr(value, "content") and hasattr(value, "type"):
@@ -116,18 +117,26 @@ def _told(output: object) -> str:
         return output
     try:
         return msgspec.json.encode(output).decode()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         raise InvalidMessage("the toolOutput of an entry of usedTools must be JSON") from None
 
 
 def _text(value: Mapping[str, Any], *, needed: bool = True) -> Any:
-    for name in _TEXTS:
-        # Whether it is text or blocks, `Message` checks.
-        if value.get(name) is not None:
-            return value[name]
+    # Whether it is text or blocks, `Message` checks.
+    said = [value[name] for name in _TEXTS if value.get(name) is not None]
+    if said:
+        return next(filter(None, said), said[0])
     if needed:
         raise InvalidMessage("needs a text")
     return ""
+
+
+def _with_content(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A dict with a role of OpenAI's, whose text can stand where the builders have it."""
+    if value.get("content") or not any(value.get(name) for name in _TEXTS):
+        return value
+    others = {name: item for name, item in value.items() if name not in _TEXTS}
+    return {**others, "content": _text(value)}
 
 
 def _with_uploads(text: Any, uploads: object) -> Any:
@@ -138,7 +147,7 @@ def _with_uploads(text: Any, uploads: object) -> Any:
     if isinstance(uploads, str):
         try:
             uploads = msgspec.json.decode(uploads)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, ValueError, RecursionError):
             return text
     if not isinstance(uploads, list) or not isinstance(text, str):
         return text

@@ -71,6 +71,9 @@ def masked_url(url: str) -> str:
         return url
     # Up to the last "@": a password can hold anything, encoded or not.
     login, at, place = rest.rpartition("@")
+    if "?" in login or "#" in login:
+        # That "@" can stand in the password of a query, and what follows it be the rest of that.
+        return f"{scheme}://{MASK}"
     user, colon, _ = login.partition(":")
     place, asks, _ = place.partition("?")
     if not _PLACE.fullmatch(place):

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 try:
     import langchain_core.messages  # noqa: F401 - to tell what is missing, once and here
 except ImportError as error:
-    raise MissingExtra(extra="langchain", purpose="LangChain's messages") from error
+    raise MissingExtra(extra="langchain", purpose="the integration of LangChain") from error
 
 __all__ = [
     "ConversationBufferMemory",

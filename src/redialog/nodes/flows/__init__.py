@@ -22,7 +22,7 @@ from typing import NamedTuple
 from redialog.errors import ConfigurationError
 from redialog.nodes import NODES
 from redialog.nodes.flows import documents
-from redialog.nodes.flows.found import FlowNode, of_data, shown, shown_type, wrong
+from redialog.nodes.flows.found import FlowNode, named, of_data, shown, shown_type, wrong
 
 __all__ = ["FlowNode", "memory_nodes", "read"]
 
@@ -87,7 +87,11 @@ def memory_nodes(flow: str | bytes | Mapping[str, object]) -> list[FlowNode]:
                 continue
             made = of_data(known, node, data, flow=one.name, place=place)
             if made.id in of_flow:
-                raise wrong(made.id, "id", "another memory node of the flow has the same id")
+                raise wrong(
+                    named(made.id, one.name),
+                    "id",
+                    "another memory node of the flow has the same id",
+                )
             of_flow.add(made.id)
             found.append(made)
     if not found:

@@ -66,16 +66,20 @@ class FlowNode:
         """
         given = credential or self.credential
         if given is None and self.needs_credential:
-            raise wrong(self.id, "credential", self._missing())
+            raise wrong(self._who, "credential", self._missing())
         try:
             return nodes.made(self.name, self.inputs, given, **options)
         except NodeError as error:
-            raise wrong(self.id, error.field, error.reason) from None
+            raise wrong(self._who, error.field, error.reason) from None
 
     @property
     def needs_credential(self) -> bool:
         """Whether the node needs one, or the flow names one."""
         return self.credential_id is not None or not NODES[self.name].credential.optional
+
+    @property
+    def _who(self) -> str:
+        return named(self.id, self.flow)
 
     def _missing(self) -> str:
         if self.credential_id is None:
@@ -115,16 +119,17 @@ def of_data(
     node_id = outer or data.get("id")
     if not isinstance(node_id, str) or not node_id:
         raise wrong(place, "id", f"must be text that is not empty, not {shown_type(node_id)}")
-    version = _version(node_id, data.get("version"))
+    who = named(node_id, flow)
+    version = _version(who, data.get("version"))
     inputs = data.get("inputs")
     if inputs is None:
         inputs = {}
     if not isinstance(inputs, Mapping):
-        raise wrong(node_id, "inputs", f"must be an object, not {shown_type(inputs)}")
+        raise wrong(who, "inputs", f"must be an object, not {shown_type(inputs)}")
     inputs = dict(inputs)
     if version < VERSION:
-        inputs = _of_version_1(node_id, name, inputs)
-    credential_id, credential = _credential(node_id, data, inputs)
+        inputs = _of_version_1(who, name, inputs)
+    credential_id, credential = _credential(who, data, inputs)
     label = data.get("label")
     return FlowNode(
         id=node_id,
@@ -139,7 +144,7 @@ def of_data(
     )
 
 
-def _version(node_id: str, value: object) -> float:
+def _version(who: str, value: object) -> float:
     """The version of a node: 1 where there is none, as it was before they were counted."""
     if value is None:
         return 1
@@ -149,21 +154,21 @@ def _version(node_id: str, value: object) -> float:
         except ValueError:
             value = math.nan
     if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value < math.inf:
-        raise wrong(node_id, "version", f"must be a number such as {VERSION}")
+        raise wrong(who, "version", f"must be a number such as {VERSION}")
     if value >= VERSION + 1:
         raise wrong(
-            node_id,
+            who,
             "version",
             f"is {str(value)[:_MOST_SHOWN]}, and this redialog knows {VERSION}; update redialog",
         )
     return value
 
 
-def _of_version_1(node_id: str, name: str, inputs: dict[str, object]) -> dict[str, object]:
+def _of_version_1(who: str, name: str, inputs: dict[str, object]) -> dict[str, object]:
     if name in _FIRST:
         return {**_FIRST[name], **inputs}
     raise wrong(
-        node_id,
+        who,
         "version",
         f"is 1, or not there, and this redialog knows {VERSION}: in the first version the address "
         "was an input, baseURL, and now it is a credential; replace the node in the builder",
@@ -171,7 +176,7 @@ def _of_version_1(node_id: str, name: str, inputs: dict[str, object]) -> dict[st
 
 
 def _credential(
-    node_id: str, data: Mapping[str, object], inputs: dict[str, object]
+    who: str, data: Mapping[str, object], inputs: dict[str, object]
 ) -> tuple[str | None, Mapping[str, object] | None]:
     """What the builder calls the node's credential, and the credential, if it is in the flow."""
     ids: list[str] = []
@@ -185,20 +190,24 @@ def _credential(
         elif isinstance(value, str):
             ids.append(value)
         elif value is not None:
-            raise wrong(
-                node_id, "credential", f"must be an id or an object, not {shown_type(value)}"
-            )
+            raise wrong(who, "credential", f"must be an id or an object, not {shown_type(value)}")
     return next(filter(None, ids), None), None
 
 
-def wrong(node: str, field_name: str | None, reason: str) -> NodeError:
+def wrong(who: str, field_name: str | None, reason: str) -> NodeError:
     """The error about a field of a node."""
-    return NodeError(node=named(node), field=field_name, reason=reason)
+    return NodeError(node=who, field=field_name, reason=reason)
 
 
-def named(node: str) -> str:
-    """An id of a node, as an error has it."""
-    return node if node.isprintable() and len(node) <= _MOST_SHOWN else shown(node)
+def named(node: str, flow: str | None = None) -> str:
+    """An id of a node, as an error has it.
+
+    Args:
+        node: the id.
+        flow: the name of its flow, where a file has several: each counts its nodes from 0.
+    """
+    name = node if node.isprintable() and len(node) <= _MOST_SHOWN else shown(node)
+    return name if flow is None else f"{name} of the flow {shown(flow)}"
 
 
 def shown(text: str) -> str:
