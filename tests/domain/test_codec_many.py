@@ -95,6 +95,26 @@ def test_any_mixture(raws: list[bytes], first: int) -> None:
     check(raws, range(first, first - len(raws), -1))
 
 
+TWO = PLAIN[0] + b"," + PLAIN[1]
+HALVES = [
+    (b'{"type":"human"', b'"data":{"content":"x"}}'),
+    (b'{"type":"human","data":{"content":"x"', b'"id":"1"}}'),
+    # Of these each begins and ends as an element does.
+    (b'{"type":"human","data":{"content":[{"type":"text"}', b'{"type":"text"}]}}'),
+    (b'{"type":"human","data":{"content":"x}', b'{y"}}'),
+    (b'{"type":"human","data":{"tool_calls":[{"name":"f","args":{}}', b'{"name":"g"}]}}'),
+]
+
+
+@pytest.mark.parametrize("halves", HALVES)
+def test_what_is_as_many_as_it_should_be_and_not_one_by_one(halves: tuple[bytes, bytes]) -> None:
+    """An element that holds two messages makes up for two that hold one between them: what lies
+    among them is not taken for its neighbour."""
+    for raws in ([TWO, *PLAIN[2:6], *halves], [*halves, *PLAIN[2:6], TWO], [TWO, *halves, OURS[0]]):
+        check(raws, range(len(raws)))
+        check(raws, range(-1, -1 - len(raws), -1))
+
+
 @pytest.mark.parametrize("damaged", [0, 1, 2, 255, 256, 299])
 def test_nothing_is_read_twice_before_a_damaged_element(damaged: int) -> None:
     """One whose meaning is unknown is found late; those before it are still there once."""

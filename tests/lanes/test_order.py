@@ -15,7 +15,8 @@ import redis.asyncio
 from redialog import AsyncChatMemory, AsyncSession, Message
 from redialog.effect import Batch, CommandError
 from redialog.transports.redis import _lane_wire
-from tests.lanes.tools import echo, execute, outcomes, run, turned, until, wire_of
+from redialog.transports.redis.transport_asyncio import LANE_BYTES
+from tests.lanes.tools import echo, execute, in_flight, outcomes, run, turned, until, wire_of
 from tests.support.proxy import FaultProxy
 from tests.support.servers import Server
 
@@ -153,6 +154,32 @@ def test_where_nobody_waits_any_more_the_connection_is_given_up(server: Server) 
                 for one in calls:
                     one.cancel()
                 assert await execute(memory, echo("next")) == [b"next"]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("size", [10, 2 * LANE_BYTES])
+def test_what_follows_a_cancelled_write_does_not_overtake_it(server: Server, size: int) -> None:
+    """Also where it is so large that it would have a connection of its own. What must have one,
+    has."""
+
+    async def scenario() -> None:
+        async with AsyncChatMemory.from_url(server.url) as memory:
+            chat = memory.session("s")
+            await chat.count()
+            slow = execute(memory, Batch(((b"BLPOP", b"gate", 0),)))
+            await in_flight(memory, 1)
+            first = asyncio.ensure_future(chat.append(Message.user("first")))
+            await in_flight(memory, 2)
+            first.cancel()
+            await turned()
+            second = asyncio.ensure_future(chat.append(Message.user("x" * size)))
+            await in_flight(memory, 3)
+            assert await execute(memory, echo("x", writes=True, alone=True)) == [b"x"]
+            async with redis.asyncio.Redis(host=server.host, port=server.port) as client:
+                await client.rpush("gate", "open")
+            await asyncio.gather(slow, second)
+            assert [len(message.text) for message in await chat.messages()] == [5, size]
 
     run(scenario)
 

@@ -69,6 +69,12 @@ class Lane:
         self._many = False  # Whether several were answered at once of late.
         self._parting: list[tuple[AbstractConnection, bool, list[Unasked]]] = []
 
+    @property
+    def abandoned(self) -> bool:
+        """Whether a write is in flight that nobody waits for: what its task writes next must not
+        overtake it."""
+        return any(one.writes and not one.sent for one in self._wire.flying)
+
     def call(
         self, batch: Batch, packed: bytes, watch: Watch | None
     ) -> Coroutine[Any, Any, Replies]:

@@ -95,16 +95,19 @@ class AsyncRedisTransport:
             self._before()
         connections = self._connections or await self._opened()
         packed = pack(batch)
-        alone = batch.alone or len(packed) > LANE_BYTES
+        lane = self._lane
+        alone = batch.alone
+        if not alone and len(packed) > LANE_BYTES:
+            alone = lane is None or not (batch.writes and lane.abandoned)
         if within is not None if again is None else again:
             # A second attempt is made for itself: what failed the first must not fail it, too.
             alone = alone or connections.spare
-        if self._lane is None or alone:
+        if lane is None or alone:
             replies = await self._served(connections, batch, packed, Waiting(within, watch))
         elif within is None:
-            replies = await self._lane.call(batch, packed, watch)
+            replies = await lane.call(batch, packed, watch)
         else:
-            replies = await self._lane.call_within(within, batch, packed, watch)
+            replies = await lane.call_within(within, batch, packed, watch)
         return [[(self.address, reply)] for reply in replies] if batch.to else replies
 
     async def _served(
