@@ -32,10 +32,9 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
 
 
 _AS_NOBODY = """
-import os, sys, tempfile
+import os, sys
 from redialog.embedded import attach
-with tempfile.TemporaryDirectory() as scratch:
-    attach(scratch).close()  # imports what it needs: another user may not read the interpreter
+attach(sys.argv[2]).close()  # imports what it needs: another user may not read the interpreter
 if os.geteuid() == 0:
     os.setuid(65534)
 try:
@@ -54,6 +53,15 @@ def public() -> Iterator[Path]:
         yield path
 
 
+def as_nobody(public: Path, place: Path) -> str:
+    """What a user without rights is told who opens a place."""
+    scratch = public / "scratch"
+    scratch.mkdir(mode=0o700, exist_ok=True)
+    said = output_of(_AS_NOBODY, str(place), str(scratch))
+    until(lambda: nothing_left(scratch))
+    return said
+
+
 def test_a_folder_without_permission(public: Path) -> None:
     """A folder that the user may not write is refused, and so is one that cannot be made."""
     store = public / "s"
@@ -61,7 +69,7 @@ def test_a_folder_without_permission(public: Path) -> None:
     if os.geteuid() == 0:
         os.chown(store, 65534, 65534)
     for path in (store, store / "below"):
-        said = output_of(_AS_NOBODY, str(path))
+        said = as_nobody(public, path)
         assert said.startswith("ConfigurationError")
         assert "permissions" in said
     assert not any(store.iterdir())
@@ -126,7 +134,7 @@ def test_a_file_without_permission(public: Path, name: str, told: str) -> None:
         for path in (store, *store.rglob("*")):
             os.chown(path, 65534, 65534)
     (store / name).chmod(0)
-    said = output_of(_AS_NOBODY, str(store))
+    said = as_nobody(public, store)
     assert said.startswith("EmbeddedError")
     assert told in said
     assert "bye" not in said, "the log of an earlier server"
