@@ -23,13 +23,16 @@ def whole_text(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def json_value(value: object, where: str, depth: int = 0) -> object:
+def json_value(value: object, where: str, depth: int = 0, *, loose: bool = False) -> object:
     """A copy of ``value`` in JSON's own types, which reads back equal to it.
 
     Args:
         value: text, numbers, None, and mappings, lists and tuples of such.
         where: what to call it in the error, such as ``metadata``.
         depth: how deeply ``value`` is nested already.
+        loose: whether what JSON has no form for becomes what is next to it: keys that are no text
+            their text, as Python's json writes them, and numbers such as NaN null, as JavaScript
+            does.
 
     Raises:
         InvalidMessage: JSON cannot hold it as it is.
@@ -39,14 +42,40 @@ def json_value(value: object, where: str, depth: int = 0) -> object:
     if isinstance(value, str):
         return str.__str__(value)
     if not isinstance(value, Mapping | list | tuple):
-        return _number(value, where)
+        return None if loose and _is_endless(value) else _number(value, where)
     if depth > MAX_DEPTH:
         raise InvalidMessage(f"{where} is nested more than {MAX_DEPTH} levels deep")
     if isinstance(value, Mapping):
-        if not all(isinstance(key, str) for key in value):
+        if loose:
+            value = _with_text_keys(value, where)
+        elif not all(isinstance(key, str) for key in value):
             raise InvalidMessage(f"{where} has a key that is no text; JSON has no other keys")
-        return {str.__str__(key): json_value(item, where, depth + 1) for key, item in value.items()}
-    return [json_value(item, where, depth + 1) for item in value]
+        return {
+            str.__str__(key): json_value(item, where, depth + 1, loose=loose)
+            for key, item in value.items()
+        }
+    return [json_value(item, where, depth + 1, loose=loose) for item in value]
+
+
+def _is_endless(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _with_text_keys(value: Mapping[object, object], where: str) -> Mapping[str, object]:
+    made = {_key(key, where): item for key, item in value.items()}
+    if len(made) < len(value):
+        raise InvalidMessage(f"{where} has two keys that are the same as text; JSON has no others")
+    return made
+
+
+def _key(key: object, where: str) -> str:
+    if isinstance(key, str):
+        return str.__str__(key)
+    if key is None or isinstance(key, bool):
+        return {None: "null", True: "true", False: "false"}[key]
+    if isinstance(key, int | float):
+        return repr(_number(key, where))
+    raise InvalidMessage(f"{where} has a key of type {type(key).__name__}; JSON has only text")
 
 
 def _number(value: object, where: str) -> int | float:
@@ -64,11 +93,11 @@ def _number(value: object, where: str) -> int | float:
     )
 
 
-def mapping(value: object, where: str) -> dict[str, object]:
-    """A mapping that JSON can hold; empty for None."""
+def mapping(value: object, where: str, *, loose: bool = False) -> dict[str, object]:
+    """A mapping that JSON can hold, ``loose`` as in `json_value`; empty for None."""
     if value is None:
         return {}
     if not isinstance(value, Mapping):
         raise InvalidMessage(f"{where} must be a mapping, not {type(value).__name__}")
-    made = json_value(value, where)
+    made = json_value(value, where, loose=loose)
     return made if isinstance(made, dict) else {}

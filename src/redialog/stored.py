@@ -36,7 +36,10 @@ def loaded(value: Mapping[str, object]) -> Message:
 
     Args:
         value: of any kind that LangChain has or had, in Python or JavaScript, also ``function``,
-            ``chat`` and the pieces of a streamed message.
+            ``chat`` and the pieces of a streamed message. Keys that are no text become text, as
+            where LangChain stores them, and NaN and infinity null: they would keep JavaScript from
+            reading the conversation, and a history that refuses them loses the turn, for LangChain
+            only logs that.
 
     Returns:
         The message; fields that it has no attribute for are its `Message.extra`.
@@ -44,7 +47,7 @@ def loaded(value: Mapping[str, object]) -> Message:
     Raises:
         InvalidMessage: it is no such form, or JSON cannot hold what is in it.
     """
-    plain = mapping(value, "a stored message")
+    plain = mapping(value, "a stored message", loose=True)
     data = plain.get("data")
     if isinstance(data, dict):
         # Most empty fields say nothing, and are not stored.

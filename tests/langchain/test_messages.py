@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
@@ -172,16 +173,32 @@ def test_what_is_none_is_refused(value: object) -> None:
     "message",
     [
         ToolMessage("secret", tool_call_id="c", artifact=object()),
-        AIMessage("secret", response_metadata={"logprob": float("nan")}),
+        ToolMessage("secret", tool_call_id="c", artifact={("secret", 1): 2}),
+        ToolMessage("secret", tool_call_id="c", artifact={1: "secret", "1": 2}),
+        ToolMessage("secret", tool_call_id="c", artifact={float("nan"): 2}),
+        AIMessage("secret", response_metadata={"n": 1 << 1024}),
         HumanMessage("secret", additional_kwargs={"blob": b"secret"}),
     ],
-    ids=["object", "NaN", "bytes"],
+    ids=["object", "tuple as key", "keys alike", "NaN as key", "number", "bytes"],
 )
 def test_what_json_cannot_hold_is_refused(message: BaseMessage) -> None:
     """It would not be what comes back."""
-    with pytest.raises(InvalidMessage, match="JSON cannot hold") as caught:
+    with pytest.raises(InvalidMessage, match="JSON") as caught:
         from_langchain(message)
     assert "secret" not in str(caught.value)
+
+
+def test_what_langchain_stores_all_the_same_is_stored() -> None:
+    """Keys as its own histories write them; null, which JavaScript reads as well, for NaN."""
+    artifact = {1: "a", "b": {2.5: [{None: 3, True: 4}]}, "c": [float("nan"), (float("-inf"),)]}
+    told = ToolMessage("x", tool_call_id="c", artifact=artifact)
+    expected = {"1": "a", "b": {"2.5": [{"null": 3, "true": 4}]}, "c": [None, [None]]}
+    theirs = json.dumps(artifact).replace("NaN", "null").replace("-Infinity", "null")
+    assert json.loads(theirs) == expected
+    assert from_langchain(told).extra["artifact"] == expected
+    read = stored_and_read(told)
+    assert isinstance(read, ToolMessage)
+    assert read.artifact == expected
 
 
 @pytest.mark.parametrize(
