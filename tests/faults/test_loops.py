@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis.asyncio
 from redis.credentials import CredentialProvider
 
 from redialog import AsyncChatMemory, Closed, ConnectionLost, Message, WrongEventLoop
@@ -36,6 +37,21 @@ def test_a_second_event_loop_is_refused(server: Server) -> None:
                 second.run(call())
         assert [message.text for message in first.run(chat.messages())] == ["x"]
         first.run(memory.close())
+
+
+def test_a_ready_client_in_a_second_event_loop_is_told_so(server: Server) -> None:
+    """What is sent on a connection of another loop is never answered in this one."""
+    client = redis.asyncio.Redis(host=server.host, port=server.port)
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        memories = [AsyncChatMemory.from_client(client) for _ in range(2)]
+        one, other = (memory.session("s") for memory in memories)
+        first.run(one.append(Message.user("x")))
+        first.run(memories[0].close())
+        with pytest.raises(WrongEventLoop, match="one client for each"):
+            second.run(asyncio.wait_for(other.count(), 10))
+        second.run(memories[1].close())
+        assert first.run(AsyncChatMemory.from_client(client).session("s").count()) == 1
+        first.run(client.aclose())
 
 
 def test_a_loop_in_another_thread_is_refused(server: Server) -> None:

@@ -184,6 +184,29 @@ def test_what_follows_a_cancelled_write_does_not_overtake_it(server: Server, siz
     run(scenario)
 
 
+def test_what_is_large_waits_for_no_live_write_and_no_large_read_for_any(server: Server) -> None:
+    """Only what a task has written before can be overtaken, and only by a write."""
+
+    async def scenario() -> None:
+        async with AsyncChatMemory.from_url(server.url) as memory:
+            await memory.ping()
+            slow = execute(memory, Batch(((b"BLPOP", b"gate", 0),)))
+            await in_flight(memory, 1)
+            small = asyncio.ensure_future(memory.session("a").append(Message.user("small")))
+            await in_flight(memory, 2)
+            large = memory.session("b").append(Message.user("x" * 40_000))
+            assert len(await asyncio.wait_for(large, 10)) == 1
+            small.cancel()
+            await turned()
+            text = "x" * 40_000
+            assert await asyncio.wait_for(execute(memory, echo(text)), 10) == [text.encode()]
+            async with redis.asyncio.Redis(host=server.host, port=server.port) as client:
+                await client.rpush("gate", "open")
+            await slow
+
+    run(scenario)
+
+
 def test_the_error_of_one_command_is_its_own(server: Server) -> None:
     """Those before and behind it have their replies."""
 
