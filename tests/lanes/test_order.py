@@ -207,6 +207,27 @@ def test_what_is_large_waits_for_no_live_write_and_no_large_read_for_any(server:
     run(scenario)
 
 
+@pytest.mark.parametrize("coalesce", [True, False])
+def test_an_own_client_has_a_lane_unless_it_is_told_not_to(server: Server, coalesce: bool) -> None:
+    """Without one a call waits for no other."""
+
+    async def scenario() -> None:
+        client = redis.asyncio.Redis(host=server.host, port=server.port)
+        async with client, AsyncChatMemory.from_client(client, coalesce=coalesce) as memory:
+            await memory.ping()
+            slow = execute(memory, Batch(((b"BLPOP", b"gate", 0),)))
+            other = execute(memory, echo("a"))
+            if coalesce:
+                await in_flight(memory, 2)
+                assert not other.done()
+            else:
+                assert await asyncio.wait_for(other, 10) == [b"a"]
+            await client.rpush("gate", "open")
+            await asyncio.gather(slow, other)
+
+    run(scenario)
+
+
 def test_the_error_of_one_command_is_its_own(server: Server) -> None:
     """Those before and behind it have their replies."""
 

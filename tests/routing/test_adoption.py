@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import redis
 import redis.asyncio
+import upstash_redis.asyncio
 from redis.credentials import UsernamePasswordCredentialProvider
 
 from redialog import AsyncChatMemory, ChatMemory, ConfigurationError
@@ -50,6 +51,23 @@ def connection(transport: Any, role: str = "data") -> tuple[str, dict[str, Any]]
     opened = node._open_client()
     pool = (asyncio.run(opened) if asyncio.iscoroutine(opened) else opened).connection_pool
     return pool.connection_class.__name__, pool.connection_kwargs
+
+
+@pytest.mark.parametrize("coalesce", [True, False])
+def test_own_clients_of_every_kind_coalesce_or_not(coalesce: bool) -> None:
+    """As memories on a URL do."""
+    node = redis.asyncio.cluster.ClusterNode("c1", 7000)
+    made = (
+        redis.asyncio.Redis(),
+        service(redis.asyncio),
+        redis.asyncio.RedisCluster(startup_nodes=[node]),
+        upstash_redis.asyncio.Redis("https://x.upstash.io", "token"),
+    )
+    for client in made:
+        transport: Any = AsyncChatMemory.from_client(client, coalesce=coalesce)._transport
+        if not hasattr(transport, "_coalesce"):
+            transport = transport._open_node(("10.0.0.1", 7000), "data")
+        assert transport._coalesce is coalesce, type(client)
 
 
 modules = pytest.mark.parametrize("module", [redis, redis.asyncio])

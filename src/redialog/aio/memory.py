@@ -87,6 +87,7 @@ class AsyncChatMemory:
         max_messages: int | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         deadline: float = DEADLINE_S,
+        coalesce: bool = True,
     ) -> Self:
         """See `redialog.ChatMemory.from_client`; takes the asyncio clients."""
         from redialog.transports import clients
@@ -99,7 +100,7 @@ class AsyncChatMemory:
             max_messages=max_messages,
             max_message_bytes=max_message_bytes,
         )
-        return cls(clients.adopt_asyncio(client, deadline), made)
+        return cls(clients.adopt_asyncio(client, deadline, coalesce=coalesce), made)
 
     def session(
         self,

@@ -120,6 +120,7 @@ class ChatMemory:
         max_messages: int | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         deadline: float = DEADLINE_S,
+        coalesce: bool = True,  # noqa: ARG003 - the facades take the same
     ) -> Self:
         """A memory on an application's own client, which it never closes.
 
@@ -134,6 +135,7 @@ class ChatMemory:
             max_messages: the same.
             max_message_bytes: the same.
             deadline: the same.
+            coalesce: the same.
 
         Raises:
             ConfigurationError: an argument is wrong.

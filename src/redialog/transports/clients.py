@@ -72,8 +72,10 @@ def adopt(
 def adopt_asyncio(
     client: redis.asyncio.Redis | redis.asyncio.RedisCluster | upstash_redis.asyncio.Redis,
     deadline: float,
+    *,
+    coalesce: bool = True,
 ) -> AsyncTransport:
-    """The same for asyncio."""
+    """The same for asyncio; ``coalesce`` as in `redialog.transports.opening.open_asyncio`."""
     import redis
     import redis.asyncio
 
@@ -83,7 +85,7 @@ def adopt_asyncio(
     if _is_upstash(client, "upstash_redis.asyncio.client"):
         from redialog.transports.rest.transport_asyncio import adopt_upstash_asyncio
 
-        found = adopt_upstash_asyncio(client)
+        found = adopt_upstash_asyncio(client, coalesce=coalesce)
         found.patience = one_server(seconds)
         return found
     if isinstance(client, redis.Redis | redis.RedisCluster) and not isinstance(
@@ -93,20 +95,25 @@ def adopt_asyncio(
     if isinstance(client, redis.asyncio.RedisCluster):
         nodes = client.nodes_manager
         _check_mapping(nodes)
-        return _many_asyncio(_cluster(nodes.startup_nodes, client.connection_kwargs), seconds)
+        group = _cluster(nodes.startup_nodes, client.connection_kwargs)
+        return _many_asyncio(group, seconds, coalesce=coalesce)
     if not isinstance(client, redis.asyncio.Redis) or isinstance(
         client, redis.asyncio.client.Pipeline
     ):
         raise _refusal(client, "redis.asyncio.")
     pool = client.connection_pool
     if hasattr(pool, "sentinel_manager"):
-        return _many_asyncio(_sentinel(pool), seconds)
+        return _many_asyncio(_sentinel(pool), seconds, coalesce=coalesce)
 
     async def opened() -> redis.asyncio.Redis:
         return client
 
     return AsyncRedisTransport(
-        opened, address=_address(pool), owned=False, patience=one_server(seconds)
+        opened,
+        address=_address(pool),
+        owned=False,
+        patience=one_server(seconds),
+        coalesce=coalesce,
     )
 
 
@@ -116,10 +123,12 @@ def _many(found: tuple[Target, dict[str, object]], seconds: float) -> Transport:
     return open_routed(*found, many_nodes(seconds), replicated=False)
 
 
-def _many_asyncio(found: tuple[Target, dict[str, object]], seconds: float) -> AsyncTransport:
+def _many_asyncio(
+    found: tuple[Target, dict[str, object]], seconds: float, *, coalesce: bool
+) -> AsyncTransport:
     from redialog.transports.routing.routed_asyncio import open_routed_asyncio
 
-    return open_routed_asyncio(*found, many_nodes(seconds), replicated=False)
+    return open_routed_asyncio(*found, many_nodes(seconds), replicated=False, coalesce=coalesce)
 
 
 def _is_upstash(client: object, module: str) -> bool:

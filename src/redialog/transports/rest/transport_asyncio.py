@@ -32,9 +32,9 @@ def open_rest_asyncio(
     return AsyncRestTransport(site(url, token, options), coalesce=coalesce)
 
 
-def adopt_upstash_asyncio(client: object) -> AsyncRestTransport:
+def adopt_upstash_asyncio(client: object, *, coalesce: bool = True) -> AsyncRestTransport:
     """An asyncio transport to where an application's client leads; the client is left alone."""
-    return AsyncRestTransport(of_client(client))
+    return AsyncRestTransport(of_client(client), coalesce=coalesce)
 
 
 class _Pool:
